@@ -1,0 +1,70 @@
+# The two commands of a newcomer: make demo, make test. Needs Python 3.11 or newer, pip and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SOURCES := pyproject.toml
+
+.PHONY: help demo test lint types layers terms check lock clean
+
+help:
+	@echo "make demo    answer the built-in example case"
+	@echo "make test    run the tests"
+	@echo "make check   lint, strict types on the built wheel, import layers, no medical term in Python"
+	@echo "make lock    renew requirements/*.lock (needs uv)"
+	@echo "make clean   remove .venv and build output"
+
+demo: $(VENV)/.core
+	@$(BIN)/hepagraph demo
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -q
+
+check: lint types layers terms
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) found: install Python 3.11 or newer, or run make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: run make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian: python3-venv)"; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.made requirements/core.lock $(SOURCES)
+	@echo "installing from requirements/core.lock"
+	@$(PIP) install --require-hashes -r requirements/core.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements/dev.lock
+	@echo "installing from requirements/dev.lock"
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+# Type checkers cannot follow a mapped editable install, so the built wheel is checked.
+types: $(VENV)/.dev
+	@rm -rf build/types && mkdir -p build/types
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir build/types .
+	@$(PIP) install --no-deps --target build/types/site build/types/*.whl
+	@cd build/types/site && MYPYPATH=. ../../../$(BIN)/mypy --config-file ../../../pyproject.toml \
+		--cache-dir ../../../.mypy_cache --namespace-packages --explicit-package-bases \
+		-p hepagraph.ontology -p hepagraph.kg -p hepagraph.inference -p hepagraph.service
+
+layers: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+terms: $(VENV)/.dev
+	@$(BIN)/python .ci/check_terms.py
+
+lock:
+	uv pip compile pyproject.toml requirements/build.in --extra validate $(LOCK) -o requirements/core.lock
+	uv pip compile pyproject.toml requirements/build.in --extra validate --group dev -c requirements/core.lock $(LOCK) -o requirements/dev.lock
+
+LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,77 @@
+"""The compiled network: immutable variables and conditional probability tables, each row with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.kg import Statement
+from hepagraph.ontology.errors import OntologyError
+
+ENTITY = "entity"
+SUBTYPE = "subtype"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """P(child | parents): float64 array of shape (*parent cardinalities, child cardinality), rows summing to 1."""
+
+    child: str
+    parents: tuple[str, ...]
+    values: NDArray[np.float64]
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The variables along the array's axes."""
+        return (*self.parents, self.child)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A Bayesian network with its states, layers and evidence.
+
+    ``states`` and ``layers`` (context, entity, subtype, mechanism, feature) are keyed by variable in
+    topological order. ``evidence`` maps (variable, entity or subtype) to the statements pooled there, and
+    ``parent_of`` maps every subtype to its entity.
+    """
+
+    states: Mapping[str, tuple[str, ...]]
+    layers: Mapping[str, str]
+    tables: Mapping[str, Table]
+    parent_of: Mapping[str, str]
+    labels: Mapping[str, str]
+    evidence: Mapping[tuple[str, str], tuple[Statement, ...]]
+    differentials: Mapping[str, tuple[str, ...]]
+    default_differential: str
+    ontology_sha256: str
+
+    def variables(self, layer: str) -> tuple[str, ...]:
+        """Return the variables of one layer in order."""
+        return tuple(name for name, found in self.layers.items() if found == layer)
+
+    def statements(self, variable: str, subtype: str) -> tuple[Statement, ...]:
+        """Return the statements behind a variable's row for a subtype: its own, then its entity's."""
+        own = self.evidence.get((variable, subtype), ())
+        entity = self.parent_of.get(subtype, subtype)
+        return own if entity == subtype else (*own, *self.evidence.get((variable, entity), ()))
+
+
+def check_network(network: Network) -> None:
+    """Refuse a network with a bad table.
+
+    Raises
+    ------
+    OntologyError
+        A table has the wrong shape, an entry outside (0, 1), or a row that does not sum to 1 within 1e-9.
+    """
+    for name, table in network.tables.items():
+        shape = tuple(len(network.states[variable]) for variable in table.scope)
+        if table.values.shape != shape:
+            raise OntologyError(f"table of {name} has shape {table.values.shape} and needs {shape}")
+        if not np.all((table.values > 0) & (table.values < 1)):
+            raise OntologyError(f"table of {name} holds a probability that is not strictly between 0 and 1")
+        if np.abs(table.values.sum(axis=-1) - 1).max() > 1e-9:
+            raise OntologyError(f"table of {name} has a row that does not sum to 1")

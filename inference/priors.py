@@ -1,0 +1,199 @@
+"""The tables above the features: how likely each entity and subtype is in a patient's context.
+
+P(entity | context) is proportional to the entity's share among the lesions of the setting, times its propensity under
+the given context state (from prevalences), times P(context state | entity) / P(context state) for each other
+context variable; that is Bayes' theorem with the context variables independent given the entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.kg import Statement
+from hepagraph.kg.vocabulary import targets
+from hepagraph.ontology.errors import OntologyError
+
+if TYPE_CHECKING:
+    from hepagraph.inference.compiling import Skeleton
+
+Array = NDArray[np.float64]
+Theta = Callable[[str, str], Array]
+
+
+def implied_table(skeleton: Skeleton, name: str) -> tuple[tuple[str, ...], Array] | None:
+    """Return (parents, P(name | parent)) where another context variable implies this one, else None.
+
+    Each parent state gives its implied state the policy's share and spreads the rest evenly.
+    """
+    parents = [c for c in skeleton.contexts if name in targets(skeleton.graph, c, "influences")]
+    if not parents:
+        return None
+    if len(parents) > 1:
+        raise OntologyError(f"{name}: more than one context variable influences it ({', '.join(parents)}); keep one")
+    states = skeleton.vocabulary[name].states
+    share = skeleton.policy.implied_setting_share
+    rows = np.full((len(skeleton.states(parents[0])), len(states)), 1 / len(states))
+    for row, implied in enumerate(_implied(skeleton, parents[0], name)):
+        if implied is not None:
+            rows[row] = (1 - share) / (len(states) - 1)
+            rows[row, states.index(implied)] = share
+    return (parents[0],), rows
+
+
+def entity_table(skeleton: Skeleton, theta: Theta) -> tuple[tuple[str, ...], Array]:
+    """Return (parents, P(entity | parents)), array of shape (*parent cardinalities, entities)."""
+    parents = skeleton.acting_on("EntityNode")
+    shape = tuple(len(skeleton.states(parent)) for parent in parents)
+    weights = np.ones((*shape, len(skeleton.entities))) * skeleton.fixed["entity", ""]
+    for axis, parent in enumerate(parents):
+        factor = skeleton.fixed["entity", parent] * _context_ratio(skeleton, parent, theta, skeleton.entities)
+        weights *= factor.reshape([len(factor) if a == axis else 1 for a in range(len(parents))] + [-1])
+    return parents, weights / weights.sum(axis=-1, keepdims=True)
+
+
+def subtype_table(skeleton: Skeleton, theta: Theta) -> tuple[tuple[str, ...], Array]:
+    """Return (parents, P(subtype | entity, context)); a subtype of another entity gets the table's floor."""
+    parents = skeleton.acting_on("SubtypeNode")
+    subtypes = tuple(skeleton.parent_of)
+    shape = tuple(len(skeleton.states(parent)) for parent in parents)
+    weights = np.ones((*shape, len(subtypes))) * skeleton.fixed["subtype", ""]
+    for axis, parent in enumerate(parents):
+        factor = skeleton.fixed["subtype", parent] * _context_ratio(skeleton, parent, theta, subtypes)
+        weights *= factor.reshape([len(factor) if a == axis else 1 for a in range(len(parents))] + [-1])
+    member = np.array([[skeleton.parent_of[s] == e for s in subtypes] for e in skeleton.entities], dtype=np.float64)
+    member = member.reshape(len(skeleton.entities), *(1,) * len(parents), len(subtypes))
+    joint = member * weights[None]
+    return ("entity", *parents), joint / joint.sum(axis=-1, keepdims=True)
+
+
+def fixed_factors(skeleton: Skeleton) -> dict[tuple[str, str], Array]:
+    """Return the parts of the entity's and the subtype's table that no parameter draw changes.
+
+    Keyed by (entity or subtype, parent); the empty parent holds what applies under any context.
+    """
+    keyed = _prior_weights(skeleton)
+    always = [keyed[None][entity] if None in keyed else 1.0 for entity in skeleton.entities]
+    fixed = {("entity", ""): np.array(always), ("subtype", ""): _shares(skeleton)}
+    for parent in skeleton.acting_on("EntityNode"):
+        fixed["entity", parent] = _base(skeleton, parent, keyed) * _propensity(skeleton, parent)
+    for parent in skeleton.acting_on("SubtypeNode"):
+        fixed["subtype", parent] = _primary_match(skeleton, parent)
+    return fixed
+
+
+def _statements(skeleton: Skeleton, given: str, quantity: str) -> list[Statement]:
+    found = {
+        s.id: s
+        for _, _, data in skeleton.graph.out_edges(given, data=True)
+        for s in data["evidence"]
+        if s.quantity == quantity and not s.selected and not s.duplicate
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def _prior_weights(skeleton: Skeleton) -> dict[str | None, dict[str, float]]:
+    """Return the entities' prior weights, keyed by the context state they hold for (None: always)."""
+    keyed: dict[str | None, dict[str, float]] = {}
+    for entity in skeleton.entities:
+        for statement in _statements(skeleton, entity, "PriorWeight"):
+            value = statement.k / statement.n if statement.k is not None and statement.n else statement.value
+            for state in statement.context or (None,):
+                keyed.setdefault(state, {})[entity] = float(value or 0.0)
+    for state, weights in keyed.items():
+        missing = [entity for entity in skeleton.entities if entity not in weights]
+        if missing:
+            where = f" under {state}" if state else ""
+            raise OntologyError(f"no prior weight{where} for {', '.join(missing)}; add an fl:PriorWeight statement")
+    if not keyed:
+        raise OntologyError("no entity has a prior weight; add fl:PriorWeight statements")
+    return keyed
+
+
+def _base(skeleton: Skeleton, parent: str, keyed: dict[str | None, dict[str, float]]) -> Array:
+    """Return the base weights by state of a parent that carries or implies the keyed settings, else ones."""
+    states = skeleton.vocabulary[parent].states
+    base = np.ones((len(states), len(skeleton.entities)))
+    nodes = skeleton.vocabulary[parent].nodes
+    for row, state in enumerate(states):
+        implied = [nodes[state], *targets(skeleton.graph, nodes[state], "implies")]
+        for node in implied:
+            if node in keyed:
+                base[row] = [keyed[node][entity] for entity in skeleton.entities]
+    return base
+
+
+def _propensity(skeleton: Skeleton, parent: str) -> Array:
+    """Return odds multipliers by (state of parent, entity) from prevalences, relative to their geometric mean."""
+    variable, limit = skeleton.vocabulary[parent], skeleton.policy.propensity_limit
+    found = np.ones((len(variable.states), len(skeleton.entities)))
+    for column, entity in enumerate(skeleton.entities):
+        logs: dict[int, float] = {}
+        statements = _statements(skeleton, entity, "Prevalence")
+        for row, state in enumerate(variable.states):
+            own = [s for s in statements if s.context == (variable.nodes[state],) and s.value is not None]
+            if own:
+                cap = skeleton.policy.grade_caps
+                sizes = [min(float(s.n or skeleton.policy.default_sample_size), cap.get(s.grade, 1.0)) for s in own]
+                mean = sum(size * (s.value or 0.0) for size, s in zip(sizes, own, strict=True)) / sum(sizes)
+                mean = min(max(mean, 0.005), 0.995)
+                logs[row] = float(np.log(mean / (1 - mean)))
+        centre = float(np.mean(list(logs.values()))) if logs else 0.0
+        for row, value in logs.items():
+            found[row, column] = np.clip(np.exp(value - centre), 1 / limit, limit)
+    return found
+
+
+def _context_ratio(skeleton: Skeleton, parent: str, theta: Theta, given: tuple[str, ...]) -> Array:
+    """Return P(state | given) / P(state) by (state of parent, given); one where the parent sets the base."""
+    root = theta(parent, skeleton.root)
+    if _sets_base(skeleton, parent):
+        return np.ones((len(root), len(given)))
+    ratios = [theta(parent, name) / root for name in given]
+    return np.stack(ratios, axis=1)
+
+
+def _sets_base(skeleton: Skeleton, parent: str) -> bool:
+    """Return whether a parent's states carry primaries or imply settings, so that its effect is already counted."""
+    nodes = skeleton.vocabulary[parent].nodes.values()
+    return any(targets(skeleton.graph, node, relation) for node in nodes for relation in ("implies", "primary"))
+
+
+def _shares(skeleton: Skeleton) -> Array:
+    """Return each subtype's share of its entity, pooled over the admissible statements, shape (subtypes,)."""
+    caps, default = skeleton.policy.grade_caps, skeleton.policy.default_sample_size
+    shares = []
+    for subtype in skeleton.parent_of:
+        rows = [s for s in _statements(skeleton, subtype, "SubtypeShare") if s.value is not None and not s.context]
+        sizes = [min(float(s.n or default), caps.get(s.grade, 1.0)) for s in rows]
+        total = sum(sizes)
+        share = sum(size * (s.value or 0.0) for size, s in zip(sizes, rows, strict=True)) / total if total else 1.0
+        shares.append(max(share, 1e-4))
+    return np.array(shares)
+
+
+def _primary_match(skeleton: Skeleton, parent: str) -> Array:
+    """Return by (state of parent, subtype) one where the primary fits and the policy's small share where not."""
+    variable, graph = skeleton.vocabulary[parent], skeleton.graph
+    found = np.ones((len(variable.states), len(skeleton.parent_of)))
+    for row, state in enumerate(variable.states):
+        primaries = set(targets(graph, variable.nodes[state], "primary"))
+        for column, subtype in enumerate(skeleton.parent_of):
+            own = set(targets(graph, subtype, "fromPrimary"))
+            if primaries and own and not primaries & own:
+                found[row, column] = skeleton.policy.other_primary_share
+    return found
+
+
+def _implied(skeleton: Skeleton, parent: str, name: str) -> list[str | None]:
+    """Return for each state of ``parent`` the state of ``name`` that it implies."""
+    by_node = {node: notation for notation, node in skeleton.vocabulary[name].nodes.items()}
+    parent_variable = skeleton.vocabulary[parent]
+    found = []
+    for state in parent_variable.states:
+        implied = targets(skeleton.graph, parent_variable.nodes[state], "implies")
+        found.append(next((by_node[node] for node in implied if node in by_node), None))
+    return found

@@ -1,0 +1,27 @@
+"""The knowledge graph: RDF read into networkx, with the evidence on its edges, and the questions one asks of it."""
+
+from hepagraph.kg.build import build_graph
+from hepagraph.kg.model import Policy, Source, Statement
+from hepagraph.kg.paths import causal_view, evidence_between, explanation_paths, mimics, typical_states
+from hepagraph.kg.vocabulary import Measure, Variable, read_vocabulary
+from hepagraph.kg.writers import neighbourhood, to_dot, to_graphml, to_jsonld, to_mermaid
+
+__all__ = [
+    "Measure",
+    "Policy",
+    "Source",
+    "Statement",
+    "Variable",
+    "build_graph",
+    "causal_view",
+    "evidence_between",
+    "explanation_paths",
+    "mimics",
+    "neighbourhood",
+    "read_vocabulary",
+    "to_dot",
+    "to_graphml",
+    "to_jsonld",
+    "to_mermaid",
+    "typical_states",
+]

@@ -1,0 +1,158 @@
+"""The variables of a knowledge graph, their states and groups, and how a case file spells them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hepagraph.ontology.errors import OntologyError
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The half-open interval of measurements [low, high) that one state covers."""
+
+    state: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How a variable is given as a number: its key in the case file, unit, possible range and bands."""
+
+    key: str
+    unit: str
+    minimum: float
+    maximum: float
+    bands: tuple[Band, ...]
+
+    def state_of(self, number: float) -> str | None:
+        """Return the state whose band holds ``number``, or None outside all bands."""
+        return next((band.state for band in self.bands if band.low <= number < band.high), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable as people spell it: notations of leaf states in order, groups, aliases.
+
+    ``nodes`` maps every notation (leaf or group) to its node in the graph; ``leaves`` maps every
+    spelling (leaf, group, alias) to the tuple of leaf notations that it stands for.
+    """
+
+    name: str
+    label: str
+    kind: str
+    section: str
+    states: tuple[str, ...]
+    leaves: Mapping[str, tuple[str, ...]]
+    nodes: Mapping[str, str]
+    booleans: Mapping[bool, str]
+    measure: Measure | None
+    phase: str | None
+    expresses: Mapping[str, str]
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """The named groups with their leaves."""
+        return {name: found for name, found in self.leaves.items() if len(found) > 1}
+
+
+_KINDS = ("ImagingFeature", "ContextVariable", "ExamVariable", "Mechanism")
+_SECTIONS = {"ImagingFeature": "findings", "Mechanism": ""}
+
+
+def literal(graph: nx.MultiDiGraph[str], node: str, name: str, default: Any = None) -> Any:
+    """Return the first value of a node's literal property, or the default."""
+    values = graph.nodes[node]["literals"].get(name, ())
+    return values[0] if values else default
+
+
+def nodes_of_kind(graph: nx.MultiDiGraph[str], *kinds: str) -> list[str]:
+    """Return the nodes of the kinds in the ontology's own order (``fl:order``, then name)."""
+    found = [node for node, kind in graph.nodes(data="kind") if kind in kinds]
+    return sorted(found, key=lambda node: (literal(graph, node, "order", 10**6), node))
+
+
+def targets(graph: nx.MultiDiGraph[str], node: str, relation: str) -> list[str]:
+    """Return where the relation leads from a node, sorted."""
+    return sorted(end for _, end, key in graph.out_edges(node, keys=True) if key == relation)
+
+
+def origins(graph: nx.MultiDiGraph[str], node: str, relation: str) -> list[str]:
+    """Return the nodes from which the relation leads here, in the ontology's own order."""
+    found = [start for start, _, key in graph.in_edges(node, keys=True) if key == relation]
+    return sorted(found, key=lambda start: (literal(graph, start, "order", 10**6), start))
+
+
+def read_vocabulary(graph: nx.MultiDiGraph[str]) -> dict[str, Variable]:
+    """Return every variable of the graph by name, features first, in the ontology's order.
+
+    Raises
+    ------
+    OntologyError
+        A variable has fewer than two leaf states, or two states share a spelling.
+    """
+    names = [name for kind in _KINDS for name in nodes_of_kind(graph, kind)]
+    return {name: _variable(graph, name) for name in names}
+
+
+def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
+    nodes, leaves, members = {}, {}, {}
+    states: list[str] = []
+    booleans: dict[bool, str] = {}
+    bands, expresses = [], {}
+    for node in origins(graph, name, "stateOf"):
+        notation = literal(graph, node, "notation", node)
+        if notation in nodes:
+            raise OntologyError(f"{name}: two states are spelt {notation}; rename one")
+        nodes[notation] = node
+        if graph.nodes[node]["kind"] == "StateGroup":
+            members[notation] = node
+            continue
+        states.append(notation)
+        for spelling in (notation, *graph.nodes[node]["literals"].get("alias", ())):
+            leaves[spelling] = (notation,)
+        flag = literal(graph, node, "booleanValue")
+        if flag is not None:
+            booleans[flag] = notation
+        low, high = literal(graph, node, "lowerBound"), literal(graph, node, "upperBound")
+        if low is not None or high is not None:
+            bands.append(Band(notation, float(low or 0), float("inf") if high is None else float(high)))
+        for sign in targets(graph, node, "expresses"):
+            expresses[notation] = sign
+    for notation, node in members.items():
+        inside = [s for s in states if node in targets(graph, nodes[s], "broader")]
+        if not inside:
+            raise OntologyError(f"{name}: group {notation} has no leaf state; give its leaves skos:broader")
+        leaves[notation] = tuple(inside)
+    if len(states) < 2:
+        raise OntologyError(f"{name}: has {len(states)} leaf states; a variable needs at least two")
+    kind = graph.nodes[name]["kind"]
+    phases = targets(graph, name, "onPhase")
+    return Variable(
+        name=name,
+        label=graph.nodes[name]["label"],
+        kind=kind,
+        section=literal(graph, name, "caseSection", _SECTIONS.get(kind, "patient")),
+        states=tuple(states),
+        leaves=leaves,
+        nodes=nodes,
+        booleans=booleans,
+        measure=_measure(graph, name, tuple(bands)),
+        phase=phases[0] if phases else None,
+        expresses=expresses,
+    )
+
+
+def _measure(graph: nx.MultiDiGraph[str], name: str, bands: tuple[Band, ...]) -> Measure | None:
+    if not bands:
+        return None
+    low, high = literal(graph, name, "minValue", 0), literal(graph, name, "maxValue", "inf")
+    return Measure(
+        str(literal(graph, name, "caseKey", name)), str(literal(graph, name, "unit", "")), float(low), float(high), bands
+    )

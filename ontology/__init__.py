@@ -1,0 +1,35 @@
+"""Facts and numbers with their sources: the files, how they are read, queried and checked."""
+
+from hepagraph.ontology.errors import (
+    CaseError,
+    ContradictionError,
+    HepagraphError,
+    ImpossibleEvidenceError,
+    MissingExtraError,
+    NotAssessableError,
+    OntologyError,
+    Problem,
+    QueryError,
+    UnitError,
+    UnknownKeyError,
+    UnknownStateError,
+)
+from hepagraph.ontology.files import OntologyFiles, content_hash, find_ontology
+
+__all__ = [
+    "CaseError",
+    "ContradictionError",
+    "HepagraphError",
+    "ImpossibleEvidenceError",
+    "MissingExtraError",
+    "NotAssessableError",
+    "OntologyError",
+    "OntologyFiles",
+    "Problem",
+    "QueryError",
+    "UnitError",
+    "UnknownKeyError",
+    "UnknownStateError",
+    "content_hash",
+    "find_ontology",
+]

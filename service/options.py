@@ -1,0 +1,60 @@
+"""Options and error handling that the commands share."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from hepagraph.ontology.errors import CaseError, HepagraphError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ontology_option = click.option(
+    "--ontology", "ontology", metavar="FOLDER", envvar="HEPAGRAPH_ONTOLOGY", default=None,
+    help="Folder with another ontology's Turtle files. Default: the packaged one.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON and nothing else to standard output.")
+
+
+def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn an expected error into a message on standard error and exit status 2."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except CaseError as error:
+            shown = error.problems[:50]
+            for problem in shown:
+                click.echo(f"hepagraph: {problem}", err=True)
+            if len(error.problems) > len(shown):
+                click.echo(f"hepagraph: and {len(error.problems) - len(shown)} more problems", err=True)
+        except HepagraphError as error:
+            click.echo(f"hepagraph: {error}", err=True)
+        except BrokenPipeError:
+            sys.stderr.close()
+        sys.exit(2)
+
+    return wrapped
+
+
+def write_output(text: str, output: str | None) -> None:
+    """Write to standard output, or to a file that appears whole or not at all."""
+    if output is None or output == "-":
+        click.echo(text, nl=False)
+        return
+    target = Path(output)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise HepagraphError(f"{output}: cannot be written: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)

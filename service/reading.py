@@ -1,0 +1,124 @@
+"""Read case files: one JSON object, a list of them, or JSON Lines; a dash reads standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hepagraph.ontology.errors import CaseError, Problem
+
+MAXIMUM_BYTES = 64 * 1024 * 1024
+_MANY = 20
+
+
+class _DuplicateKeyError(ValueError):
+    """The same key stands twice in one JSON object."""
+
+
+def read_cases(paths: Iterable[str]) -> list[tuple[str, Any]]:
+    """Return (where, JSON value) for every case of every file, in order.
+
+    Raises
+    ------
+    CaseError
+        A file is missing, too large, not UTF-8 or not JSON; the error names every place (at most twenty a file).
+    """
+    found: list[tuple[str, Any]] = []
+    problems: list[Problem] = []
+    for path in paths:
+        name = "standard input" if path == "-" else path
+        try:
+            found += _parse(name, _text(path, name))
+        except CaseError as error:
+            problems += error.problems
+    if problems:
+        raise CaseError(problems)
+    return found
+
+
+def _text(path: str, name: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read(MAXIMUM_BYTES + 1) if path == "-" else _bytes(Path(path))
+    except OSError as error:
+        raise CaseError([Problem("file", name, f"cannot be read: {error.strerror or error}")]) from None
+    if len(raw) > MAXIMUM_BYTES:
+        advice = "split it into several files"
+        raise CaseError([Problem("file", name, f"is larger than {MAXIMUM_BYTES // 2**20} MiB", advice=advice)])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CaseError([Problem("file", name, f"byte {error.start} is not UTF-8 text", advice="give JSON")]) from None
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(MAXIMUM_BYTES + 1)
+
+
+def _parse(name: str, text: str) -> list[tuple[str, Any]]:
+    if not text.strip():
+        raise CaseError([Problem("file", name, "is empty", advice="give one JSON object, or one a line")])
+    try:
+        whole = _loads(text)
+    except (ValueError, RecursionError) as error:
+        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if len(lines) < 2 or not _is_json(lines[0][1]):
+            raise CaseError([_problem(name, error)]) from None
+        return list(_parse_lines(name, lines))
+    items = whole if isinstance(whole, list) else [whole]
+    if not items:
+        raise CaseError([Problem("file", name, "holds an empty list", advice="give at least one case")])
+    return [(f"{name}[{i}]" if isinstance(whole, list) else name, item) for i, item in enumerate(items)]
+
+
+def _parse_lines(name: str, lines: list[tuple[int, str]]) -> Iterator[tuple[str, Any]]:
+    problems: list[Problem] = []
+    values = []
+    for number, line in lines:
+        try:
+            values.append((f"{name} line {number}", _loads(line)))
+        except (ValueError, RecursionError) as error:
+            problems.append(_problem(f"{name} line {number}", error))
+            if len(problems) == _MANY:
+                break
+    if problems:
+        raise CaseError(problems)
+    yield from values
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise _DuplicateKeyError(f"the key {key[:60]!r} stands twice in one object; keep one")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number that JSON or hepagraph knows")
+
+
+def _problem(where: str, error: Exception) -> Problem:
+    if isinstance(error, json.JSONDecodeError):
+        what = f"is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+    elif isinstance(error, RecursionError):
+        what = "is nested too deeply"
+    else:
+        what = str(error)[:200]
+    advice = "" if isinstance(error, _DuplicateKeyError) else "give one JSON object, or one a line (JSON Lines)"
+    return Problem("file", where, what, advice=advice)

@@ -1,0 +1,80 @@
+"""Write results, query rows and statistics as plain text for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason
+
+_WIDTH = 30
+
+
+def percent(probability: float) -> str:
+    """Return a probability as a reader expects it, never as 0 % or 100 %.
+
+    >>> percent(0.9996), percent(0.123), percent(0.0001)
+    ('> 99.9 %', '12.3 %', '< 0.1 %')
+    """
+    if probability > 0.999:
+        return "> 99.9 %"
+    return "< 0.1 %" if probability < 0.001 else f"{100 * probability:.1f} %"
+
+
+def case_text(result: CaseResult, labels: Mapping[str, str], *, reasons: int = 4) -> str:
+    """Return the answer to a case: bars, subtype and mechanisms, reasons with their sources, warnings."""
+    blocks = [f"Case {result.id}"]
+    blocks += ["\n".join(_lesion(lesion, labels, reasons)) for lesion in result.lesions]
+    model = f"hepagraph {result.model['version']}, ontology {result.model['ontology_sha256'][:12]}. {NOTICE}"
+    return "\n\n".join([*blocks, model]) + "\n"
+
+
+def _lesion(lesion: LesionResult, labels: Mapping[str, str], reasons: int) -> list[str]:
+    lines = [f"Lesion {lesion.id}"]
+    ranked = sorted(lesion.posterior.items(), key=lambda item: -item[1])
+    width = max(len(labels.get(entity, entity)) for entity, _ in ranked)
+    for entity, probability in ranked:
+        bar = "#" * round(_WIDTH * probability)
+        line = f"  {labels.get(entity, entity):<{width}}  {percent(probability):>8}  {bar:<{_WIDTH}}"
+        if lesion.interval is not None:
+            low, high = lesion.interval[entity]
+            line += f"  95 % interval {percent(low)} to {percent(high)}"
+        lines.append(line.rstrip())
+    lines += _likely("subtype", lesion.subtype, labels, 0.1)[:1]
+    lines += _likely("mechanisms", lesion.mechanisms, labels, 0.5)
+    if lesion.reasons:
+        lines.append(f"  why {labels.get(lesion.leading, lesion.leading)}:")
+        for reason in lesion.reasons[:reasons]:
+            lines += _reason(reason)
+    lines += [f"  {warning.level}: {warning.message}" for warning in lesion.warnings]
+    return lines
+
+
+def _likely(title: str, found: Mapping[str, float], labels: Mapping[str, str], least: float) -> list[str]:
+    ranked = sorted((item for item in found.items() if item[1] >= least), key=lambda item: -item[1])
+    text = ", ".join(f"{labels.get(name, name)} {percent(p)}" for name, p in ranked[:3])
+    return [f"  {title}: {text}"] if text else []
+
+
+def _reason(reason: Reason) -> list[str]:
+    ratio = math.exp(min(abs(reason.likelihood_ratio_log), 700.0))
+    direction = "for" if reason.likelihood_ratio_log >= 0 else "against"
+    size = f"{ratio:.3g}" if ratio < 1000 else f"{ratio:.2g}"
+    lines = [f"    {direction:<7} x {size:<8} {reason.label}: {reason.given}"]
+    for statement in reason.statements[:2]:
+        row = f" [{statement.row_id}]" if statement.row_id else ""
+        lines.append(f"              {statement.figure()}, grade {statement.grade}, {statement.source.short()}{row}")
+    return lines
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as an aligned text table with a header line and a count."""
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(columns)]
+    lines = [
+        "  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip(),
+        "  ".join("-" * width for width in widths),
+        *("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells),
+    ]
+    return "\n".join([*lines, f"({len(cells)} row{'' if len(cells) == 1 else 's'})"]) + "\n"
