@@ -1,8 +1,10 @@
 """Credible intervals on the posterior from the uncertainty of the pooled cells.
 
-Each cell of a variable that the case touches is drawn from its Dirichlet distribution and the posterior is computed
-again; the interval is the 2.5 % to 97.5 % range over the draws. What is drawn is the sampling and judgement
-uncertainty within the capped counts; between-study spread and the prior weights are not drawn yet.
+Each cell of a variable that the case touches is drawn and the posterior is computed again; the interval is the 2.5 % to
+97.5 % range over the draws. A draw moves the logarithm of each state's probability by a normal deviate of variance
+1 / (c + 1/2), where c is the state's pseudo-count, and normalises; for two states that is the variance of the
+log-odds with the Haldane-Anscombe correction. What is drawn is the sampling and judgement uncertainty
+within the capped counts; between-study spread and the prior weights are not drawn yet.
 """
 
 from __future__ import annotations
@@ -55,8 +57,9 @@ def _draw(
     drawn = {}
     for name in (*skeleton.contexts, *sorted(causes), *observed):
         for given, cell in skeleton.cells[name].items():
-            counts = np.maximum(cell.counts, 1e-3)
-            drawn[name, given] = np.maximum(rng.dirichlet(counts, size=draws), skeleton.policy.table_floor)
+            deviates = rng.standard_normal((draws, len(cell.counts))) / np.sqrt(cell.counts + 0.5)
+            moved = np.maximum(cell.mean, skeleton.policy.table_floor) * np.exp(deviates)
+            drawn[name, given] = moved / moved.sum(axis=1, keepdims=True)
     for name in skeleton.contexts:  # the make-up of the patients is given, not estimated
         drawn[name, skeleton.root] = np.repeat(skeleton.cells[name][skeleton.root].mean[None], draws, axis=0)
     return drawn

@@ -62,7 +62,7 @@ def _is_reference(graph: nx.MultiDiGraph[str], state: str) -> bool:
     return any(graph.nodes[owner]["literals"].get("pooledOver") for owner in owners)
 
 
-def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float = 1e-12) -> Array:
+def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float = 1e-10) -> Array:
     """Return the Dirichlet pseudo-counts, shape (states,), of coarsened observations under a prior.
 
     ``prior`` holds strictly positive pseudo-counts, shape (states,).
@@ -70,13 +70,17 @@ def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float 
     >>> pool([(((0,), 8.0), ((1,), 2.0))], np.array([1.0, 1.0])).round(6).tolist()
     [9.0, 3.0]
     """
-    masks = [(list(states), count) for observation in observations for states, count in observation if count > 0]
+    totals: dict[tuple[int, ...], float] = {}
+    for states, count in (part for observation in observations for part in observation if part[1] > 0):
+        totals[states] = totals.get(states, 0.0) + count
+    member = np.zeros((len(totals), len(prior)))
+    for row, states in enumerate(totals):
+        member[row, list(states)] = 1.0
+    seen = np.array(list(totals.values()))
     counts = prior.astype(np.float64)
-    for _ in range(2000):
+    for _ in range(5000):
         mean = counts / counts.sum()
-        updated = prior.copy()
-        for states, count in masks:
-            updated[states] += count * mean[states] / mean[states].sum()
+        updated = prior + mean * (member.T @ (seen / (member @ mean)))
         change = float(np.abs(updated - counts).max())
         counts = updated
         if change < tolerance:

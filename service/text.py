@@ -61,7 +61,7 @@ def _reason(reason: Reason) -> list[str]:
     ratio = math.exp(min(abs(reason.likelihood_ratio_log), 700.0))
     direction = "for" if reason.likelihood_ratio_log >= 0 else "against"
     size = f"{ratio:.3g}" if ratio < 1000 else f"{ratio:.2g}"
-    lines = [f"    {direction:<7} x {size:<8} {reason.label}: {reason.given}"]
+    lines = [f"    {direction:<7} x {size:<8} {reason.label}: {reason.given.replace('_', ' ')}"]
     for statement in reason.statements[:2]:
         row = f" [{statement.row_id}]" if statement.row_id else ""
         lines.append(f"              {statement.figure()}, grade {statement.grade}, {statement.source.short()}{row}")
