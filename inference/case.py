@@ -94,7 +94,7 @@ class _Reading:
         if not self._is_object(data, "case", "a case"):
             return None
         name = str(data.get("id", "case"))
-        where = f"case {name[:80]}"
+        where = f"case {name[:80]}" if "id" in data else "case"
         self._keys(data, _CASE_KEYS, where)
         if "lesions" not in data:
             self._problem("missing", where, "has no lesions", advice='add "lesions": [{"findings": {...}}]')
@@ -149,10 +149,10 @@ class _Reading:
         agent = next((node for node in nodes.values() if node in agents), None)
         modality = next((node for node in nodes.values() if node not in agents), None)
         if agent and modality and agents[agent] and modality not in agents[agent]:
-            self._problem(
-                "not_assessable", where, f"{agent} is not given with {modality}",
-                tuple(sorted(a for a, modalities in agents.items() if modality in modalities)),
-            )
+            spelt = {node: notation for v in self.variables.values() for notation, node in v.nodes.items()}
+            allowed = tuple(sorted(spelt.get(a, a) for a, modalities in agents.items() if modality in modalities))
+            what = f"{spelt.get(agent, agent)} is not given with {spelt.get(modality, modality)}"
+            self._problem("not_assessable", where, what, allowed)
         return Exam(modality, agent)
 
     def _lesion(self, data: Any, position: int, case_where: str, exams: Sequence[Exam]) -> Lesion:
@@ -275,7 +275,9 @@ class _Reading:
         states = [variable.states[position] for position in finding.states]
         advice = self.reader.assessability.reason_against(variable, states, exams)
         if advice is not None:
-            listed = "; ".join(" with ".join(filter(None, (e.modality, e.agent))) or "unspecified" for e in exams)
+            spelt = {node: notation for v in self.variables.values() for notation, node in v.nodes.items()}
+            pairs = [[spelt.get(node, node) for node in (exam.modality, exam.agent) if node] for exam in exams]
+            listed = "; ".join(" with ".join(pair) or "unspecified" for pair in pairs)
             self._problem("not_assessable", where, f"{finding.given} cannot be seen on the listed examinations ({listed})",
                           advice=advice)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -61,7 +62,8 @@ def _virtual(name: str, vector: NDArray[np.float64], network: Network) -> Tabula
     from pgmpy.factors.discrete import TabularCPD
 
     states = list(network.states[name])
-    return TabularCPD(name, len(states), np.asarray(vector).reshape(-1, 1), state_names={name: states})
+    scaled = np.asarray(vector, dtype=np.float64) / np.max(vector)  # pgmpy takes likelihoods of at most 1
+    return TabularCPD(name, len(states), scaled.reshape(-1, 1), state_names={name: states})
 
 
 def network_text(network: Network, file_format: str) -> str:
@@ -70,7 +72,7 @@ def network_text(network: Network, file_format: str) -> str:
     UAI keeps no names: its variables stand in the order of ``network.layers``' alphabetical names.
     """
     model = to_pgmpy(network)
-    with _quiet():
+    with _quiet(), np.printoptions(precision=17, floatmode="unique", threshold=sys.maxsize):
         from pgmpy import readwrite
 
         writers: dict[str, Callable[[Any], Any]] = {
@@ -99,5 +101,4 @@ def _written(writer: Any) -> str:
 
 def _quiet() -> warnings.catch_warnings[None]:
     """Silence the deprecation warnings that importing and using pgmpy prints."""
-    catcher = warnings.catch_warnings(action="ignore")
-    return catcher
+    return warnings.catch_warnings(action="ignore")

@@ -48,6 +48,8 @@ def run_query(graph: Graph, text: str) -> Rows:
         raise QueryError(f"the query cannot be parsed: {error}; only SELECT and ASK are answered") from None
     if _calls_out(query.algebra):
         raise QueryError("the query uses SERVICE; hepagraph answers from its own ontology only")
+    if query.algebra.get("datasetClause"):
+        raise QueryError("the query names another graph (FROM); hepagraph answers from its own ontology only")
     try:
         result = graph.query(query)
         if result.type == "ASK":

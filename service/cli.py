@@ -14,11 +14,13 @@ import click
 from hepagraph.inference.version import package_version
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem, QueryError, nearest
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
+from hepagraph.service.reading import MAXIMUM_BYTES, read_cases
 
 if TYPE_CHECKING:
     from hepagraph.inference import CaseResult, Reasoner
 
 DEMO = Path(__file__).resolve().parent / "data" / "demo.json"
+MAXIMUM_PROBLEMS = 1000
 GRAPH_FORMATS = ("graphml", "jsonld", "dot", "mermaid")
 
 
@@ -44,7 +46,6 @@ def posterior(cases: tuple[str, ...], as_json: bool, differential: str | None, i
     Nothing is written unless every case is good.
     """
     from hepagraph.inference import Reasoner
-    from hepagraph.service.reading import read_cases
 
     values = read_cases(cases)
     reasoner = Reasoner.load(ontology)
@@ -62,6 +63,8 @@ def _answer(
             good.append((where, reasoner.read(value)))
         except CaseError as error:
             problems += [_placed(problem, where) for problem in error.problems]
+            if len(problems) >= MAXIMUM_PROBLEMS:
+                break
     if problems:
         raise CaseError(problems)
     results = []
@@ -125,7 +128,7 @@ def sparql(query: str, as_json: bool, as_csv: bool, ontology: str | None) -> Non
 
 def _query_text(query: str, named: dict[str, Path]) -> str:
     if query == "-":
-        return click.get_text_stream("stdin", errors="replace").read()
+        return sys.stdin.buffer.read(MAXIMUM_BYTES).decode("utf-8", errors="replace")
     path = named.get(query, Path(query))
     try:
         return path.read_text(encoding="utf-8")
