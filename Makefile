@@ -61,8 +61,8 @@ terms: $(VENV)/.dev
 	@$(BIN)/python .ci/check_terms.py
 
 lock:
-	uv pip compile pyproject.toml requirements/build.in --extra validate $(LOCK) -o requirements/core.lock
-	uv pip compile pyproject.toml requirements/build.in --extra validate --group dev -c requirements/core.lock $(LOCK) -o requirements/dev.lock
+	uv pip compile pyproject.toml --extra validate --group build $(LOCK) -o requirements/core.lock
+	uv pip compile pyproject.toml --extra validate --group dev -c requirements/core.lock $(LOCK) -o requirements/dev.lock
 
 LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 

@@ -18,15 +18,17 @@ from rdflib.namespace import RDF, SKOS
 
 SCHEMA = Namespace("https://w3id.org/hepagraph/schema#")
 KINDS = (
-    "LesionEntity", "RootEntity", "LesionSubtype", "Mechanism", "ImagingFeature", "FeatureState", "StateGroup", "Sign",
-    "ContextVariable", "ContextState", "ExamVariable", "Primary", "Histology", "Modality", "ContrastAgent", "Phase", "Sequence",
+    "LesionEntity", "RootEntity", "LesionSubtype", "Mechanism", "ImagingFeature", "FeatureState", "StateGroup",
+    "Sign", "ContextVariable", "ContextState", "ExamVariable", "Primary", "Histology", "Modality", "ContrastAgent",
+    "Phase", "Sequence",
 )  # fmt: skip
 FOLDERS = ("kg", "ontology", "inference", "service", "tests", "benchmarks", ".ci")
 # Words that the ontology also uses but that are plain English, program words or keys of the fixed case format.
 PLAIN = {
-    "absent", "age", "any", "delayed", "dynamic", "elsewhere", "few", "fill", "fluid", "given", "high", "iso", "location", "low", "margin",
-    "mixed", "modality", "multiple", "no", "none", "normal", "number", "other", "present", "several", "setting", "sex", "shape",
-    "sharp", "size", "solitary", "six", "target", "unknown", "us", "wide", "yes", "f", "m", "rim", "hidden", "sustained", "bright", "progressive", "darker",
+    "absent", "age", "any", "bright", "darker", "delayed", "dynamic", "elsewhere", "f", "few", "fill", "fluid", "given",
+    "hidden", "high", "iso", "location", "low", "m", "margin", "mixed", "modality", "multiple", "no", "none", "normal",
+    "number", "other", "present", "progressive", "rim", "setting", "several", "sex", "shape", "sharp", "six", "size",
+    "solitary", "sustained", "target", "unknown", "us", "wide", "yes",
 }  # fmt: skip
 
 

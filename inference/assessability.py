@@ -23,7 +23,7 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A feature needs one of these modalities and agents; or a sign must not be read on these phases with these agents."""
+    """A feature needs one of these modalities and agents, or a sign is not read on these phases with these agents."""
 
     about: frozenset[str]
     modalities: frozenset[str]

@@ -191,7 +191,12 @@ class _Reading:
 
     def _value(self, variable: Variable, key: str, value: Any, where: str) -> Finding | None:
         measure = variable.measure
-        if measure is not None and key == measure.key and isinstance(value, int | float) and not isinstance(value, bool):
+        if (
+            measure is not None
+            and key == measure.key
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+        ):
             return self._number(variable, float(value), where)
         if isinstance(value, dict):
             return self._soft(variable, value, where)
@@ -210,8 +215,13 @@ class _Reading:
         state = measure.state_of(number) if measure is not None else None
         if measure is None or state is None or not measure.minimum <= number <= measure.maximum:
             low, high, unit = (measure.minimum, measure.maximum, measure.unit) if measure else (0, 0, "")
-            self._problem("unit", where, f"{number:g} is not possible in {unit}", (f"{low:g} to {high:g} {unit}",),
-                          advice="check the unit")
+            self._problem(
+                "unit",
+                where,
+                f"{number:g} is not possible in {unit}",
+                (f"{low:g} to {high:g} {unit}",),
+                advice="check the unit",
+            )
             return None
         likelihood = tuple(1.0 if s == state else 0.0 for s in variable.states)
         return Finding(variable.name, likelihood, f"{number:g} {measure.unit}")
@@ -222,7 +232,9 @@ class _Reading:
         for spelling, weight in value.items():
             leaves = self._state(variable, spelling, where)
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
-                self._problem("unit", f"{where} / {spelling}", f"likelihood {str(weight)[:40]} is not a number of at least 0")
+                self._problem(
+                    "unit", f"{where} / {spelling}", f"likelihood {str(weight)[:40]} is not a number of at least 0"
+                )
                 good = False
                 continue
             for leaf in leaves:
@@ -251,8 +263,14 @@ class _Reading:
         if variable.measure is not None:
             measure = variable.measure
             advice = f"or a number as {measure.key} in {measure.unit}"
-        self._problem("unknown_state", where, f"{str(value)[:60]!r} is not a state of {variable.name}", allowed,
-                      nearest(value, spellings) if isinstance(value, str) else None, advice)
+        self._problem(
+            "unknown_state",
+            where,
+            f"{str(value)[:60]!r} is not a state of {variable.name}",
+            allowed,
+            nearest(value, spellings) if isinstance(value, str) else None,
+            advice,
+        )
         return ()
 
     def _merge(self, found: dict[str, Finding], finding: Finding | None, where: str) -> None:
@@ -265,8 +283,12 @@ class _Reading:
             return
         both = tuple(a * b for a, b in zip(first.likelihood, finding.likelihood, strict=True))
         if not any(both):
-            self._problem("contradiction", where, f"{finding.given} contradicts {first.given} of the same {finding.variable}",
-                          advice="keep one of the two")
+            self._problem(
+                "contradiction",
+                where,
+                f"{finding.given} contradicts {first.given} of the same {finding.variable}",
+                advice="keep one of the two",
+            )
             return
         found[finding.variable] = Finding(finding.variable, both, f"{first.given}, {finding.given}")
 
@@ -278,8 +300,12 @@ class _Reading:
             spelt = {node: notation for v in self.variables.values() for notation, node in v.nodes.items()}
             pairs = [[spelt.get(node, node) for node in (exam.modality, exam.agent) if node] for exam in exams]
             listed = "; ".join(" with ".join(pair) or "unspecified" for pair in pairs)
-            self._problem("not_assessable", where, f"{finding.given} cannot be seen on the listed examinations ({listed})",
-                          advice=advice)
+            self._problem(
+                "not_assessable",
+                where,
+                f"{finding.given} cannot be seen on the listed examinations ({listed})",
+                advice=advice,
+            )
 
     def _exclude(self, found: Mapping[str, Finding], where: str) -> None:
         def says(name: str, notation: str) -> bool:
@@ -291,8 +317,12 @@ class _Reading:
 
         for name_a, state_a, name_b, state_b in self.reader.exclusions:
             if says(name_a, state_a) and says(name_b, state_b):
-                self._problem("contradiction", where, f"{name_a}: {state_a} excludes {name_b}: {state_b}",
-                              advice="correct one of the two, or give it as uncertain (state -> likelihood)")
+                self._problem(
+                    "contradiction",
+                    where,
+                    f"{name_a}: {state_a} excludes {name_b}: {state_b}",
+                    advice="correct one of the two, or give it as uncertain (state -> likelihood)",
+                )
 
     # -- helpers ----------------------------------------------------------------------------------------------
 
@@ -306,10 +336,18 @@ class _Reading:
                     keys[variable.measure.key] = variable
         return keys
 
-    def _keys(self, data: Mapping[str, Any], allowed: Sequence[str] | Mapping[str, Any], where: str, what: str = "key ") -> None:
+    def _keys(
+        self, data: Mapping[str, Any], allowed: Sequence[str] | Mapping[str, Any], where: str, what: str = "key "
+    ) -> None:
         for key in data:
             if key not in allowed:
-                self._problem("unknown_key", where, f"unknown {what}{str(key)[:60]!r}", tuple(allowed)[:_MANY], nearest(key, allowed))
+                self._problem(
+                    "unknown_key",
+                    where,
+                    f"unknown {what}{str(key)[:60]!r}",
+                    tuple(allowed)[:_MANY],
+                    nearest(key, allowed),
+                )
 
     def _is_object(self, data: Any, where: str, what: str) -> bool:
         if isinstance(data, dict):
@@ -318,13 +356,23 @@ class _Reading:
         return False
 
     def _problem(
-        self, kind: str, where: str, what: str, allowed: tuple[str, ...] = (), close: str | None = None, advice: str = ""
+        self,
+        kind: str,
+        where: str,
+        what: str,
+        allowed: tuple[str, ...] = (),
+        close: str | None = None,
+        advice: str = "",
     ) -> None:
         self.problems.append(Problem(kind, where, what, allowed, close, advice))
 
 
 def _json_type(data: Any) -> str:
-    names: dict[type, str] = {list: "a list", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+    names: dict[type, str] = {
+        list: "a list",
+        str: "a string",
+        int: "a number",
+        float: "a number",
+        bool: "true or false",
+    }
     return "null" if data is None else names.get(type(data), type(data).__name__)
-
-

@@ -179,7 +179,9 @@ def multipliers(skeleton: Skeleton, name: str, causes: tuple[str, ...]) -> Array
                 continue
             strength = graph.edges[cause, effect, relation]["strength"]
             if strength not in skeleton.policy.odds_multipliers:
-                raise OntologyError(f"{cause} {relation} {effect}: no strength; add an fl:CausalRelation with fl:strength")
+                raise OntologyError(
+                    f"{cause} {relation} {effect}: no strength; add an fl:CausalRelation with fl:strength"
+                )
             odds = skeleton.policy.odds_multipliers[strength]
             for leaf in variable.leaves[notation]:
                 found[row, variable.states.index(leaf)] *= odds if relation == "causes" else 1 / odds

@@ -43,9 +43,7 @@ def couple(feature: Array, present: Array, multipliers: Array, *, rounds: int = 
     if mechanisms == 0:
         return feature.copy()
     configurations = np.array(list(itertools.product((0, 1), repeat=mechanisms)))
-    weight = np.prod(
-        np.where(configurations[None, :, :] == 1, present[:, None, :], 1 - present[:, None, :]), axis=2
-    )
+    weight = np.prod(np.where(configurations[None, :, :] == 1, present[:, None, :], 1 - present[:, None, :]), axis=2)
     tilt = np.exp(configurations @ np.log(multipliers))
     joint = weight[:, :, None] * tilt[None, :, :] * feature[:, None, :]
     for _ in range(rounds):

@@ -1,9 +1,9 @@
 """Exact posteriors by bucket elimination with a backward pass.
 
 One forward pass eliminates the variables in min-fill order; the backward pass gives every cluster's joint
-(Dechter 1999; Kask et al. 2005), so all marginals cost about two eliminations. Evidence is a likelihood vector a
-variable: hard, grouped, set-valued and soft findings are one case, and a missing finding has none. Every message is scaled by its
-maximum and the logarithms are kept, so long products neither underflow nor lose log P(evidence).
+(Dechter 1999; Kask et al. 2005), so all marginals cost about two eliminations. Evidence is a likelihood vector for a
+variable: hard, grouped, set-valued and soft findings are one case, and a missing finding has none. Every message is
+scaled by its maximum and the logarithms are kept, so long products neither underflow nor lose log P(evidence).
 """
 
 from __future__ import annotations
@@ -149,9 +149,10 @@ def _propagate(factors: Sequence[Factor], order: Sequence[int], cards: Sequence[
 def _multiply(factors: Sequence[Factor], cards: Sequence[int], extra: tuple[int, ...] = ()) -> Factor:
     scope = tuple(sorted({v for factor in factors for v in factor.scope} | set(extra)))
     shape = [cards[v] for v in scope]
-    if np.prod(shape, dtype=np.float64) > MAXIMUM_CELLS:
+    cells = float(np.prod(shape, dtype=np.float64))
+    if cells > MAXIMUM_CELLS:
         raise OntologyError(
-            f"the network needs a joint table of {np.prod(shape, dtype=np.float64):.2g} cells over {len(scope)} variables; "
+            f"the network needs a joint table of {cells:.2g} cells over {len(scope)} variables; "
             "give features fewer causes, or keep many-state context variables from acting on them"
         )
     values, scale_log = np.ones(shape), 0.0
@@ -174,7 +175,11 @@ def _sum_to(factor: Factor, scope: tuple[int, ...]) -> Factor:
 def _finish(message: Factor) -> float:
     total = float(message.values)
     if not total > 0:
-        problem = Problem("impossible", "findings", "their probability is zero under the model",
-                          advice="withdraw or soften one of them: no state is left that all of them allow")
+        problem = Problem(
+            "impossible",
+            "findings",
+            "their probability is zero under the model",
+            advice="withdraw or soften one of them: no state is left that all of them allow",
+        )
         raise ImpossibleEvidenceError([problem])
     return float(np.log(total)) + message.scale_log

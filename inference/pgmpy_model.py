@@ -69,7 +69,7 @@ def _virtual(name: str, vector: NDArray[np.float64], network: Network) -> Tabula
 def network_text(network: Network, file_format: str) -> str:
     """Return the network in one of ``FORMATS``, written by pgmpy.
 
-    UAI keeps no names: its variables stand in the order of ``network.layers``' alphabetical names.
+    NET is rounded to eight decimals. UAI keeps no names; its variables stand in alphabetical order.
     """
     model = to_pgmpy(network)
     with _quiet(), np.printoptions(precision=17, floatmode="unique", threshold=sys.maxsize):

@@ -16,12 +16,12 @@ from hepagraph.inference.compiling import Skeleton, compile_skeleton, read_skele
 from hepagraph.inference.elimination import Marginals, marginals
 from hepagraph.inference.interval import posterior_interval
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
-from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason, Warning_
-from hepagraph.inference.version import package_version
+from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason, ResultWarning
 from hepagraph.kg import Statement, build_graph
 from hepagraph.ontology.errors import Problem, UnknownKeyError, nearest
 from hepagraph.ontology.files import content_hash, find_ontology
 from hepagraph.ontology.store import load_ontology
+from hepagraph.ontology.version import package_version
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -95,7 +95,9 @@ class Reasoner:
         """
         found = case if isinstance(case, Case) else self.read(case)
         entities = self.entities(differential)
-        lesions = tuple(self._lesion(found, lesion, entities, (draws, seed) if interval else None) for lesion in found.lesions)
+        lesions = tuple(
+            self._lesion(found, lesion, entities, (draws, seed) if interval else None) for lesion in found.lesions
+        )
         return CaseResult(found.id, lesions, self.model)
 
     def query(
@@ -111,7 +113,9 @@ class Reasoner:
         known = self.network.differentials
         name = differential or self.network.default_differential
         if name not in known:
-            problem = Problem("unknown_key", "differential", f"{name!r} is not known", tuple(known), nearest(name, known))
+            problem = Problem(
+                "unknown_key", "differential", f"{name!r} is not known", tuple(known), nearest(name, known)
+            )
             raise UnknownKeyError([problem])
         return known[name]
 
@@ -152,12 +156,16 @@ class Reasoner:
         found = dict(zip(self.network.states[ENTITY], map(float, values), strict=True))
         return {entity: found[entity] for entity in entities}
 
-    def _warnings(self, lesion: Lesion) -> tuple[Warning_, ...]:
+    def _warnings(self, lesion: Lesion) -> tuple[ResultWarning, ...]:
         warnings = []
         if not lesion.findings:
-            warnings.append(Warning_("warning", "no finding was given: the answer is the prior in this patient's context"))
+            warnings.append(
+                ResultWarning("warning", "no finding was given: the answer is the prior in this patient's context")
+            )
         if lesion.not_assessable:
-            warnings.append(Warning_("info", "not assessable, so not counted: " + ", ".join(lesion.not_assessable)))
+            warnings.append(
+                ResultWarning("info", "not assessable, so not counted: " + ", ".join(lesion.not_assessable))
+            )
         return tuple(warnings)
 
     def _reasons(
@@ -172,7 +180,9 @@ class Reasoner:
             rest = {key: vector for key, vector in likelihood.items() if key != name}
             without = marginals(self.network.tables, rest, [ENTITY]).posterior[ENTITY]
             statements = self._statements(name, leading, finding, answer.posterior[SUBTYPE])
-            reasons.append(Reason(name, self.network.labels[name], finding.given, full - _log_odds(without, row), statements))
+            reasons.append(
+                Reason(name, self.network.labels[name], finding.given, full - _log_odds(without, row), statements)
+            )
         return tuple(sorted(reasons, key=lambda reason: -abs(reason.likelihood_ratio_log)))
 
     def _statements(self, name: str, leading: str, finding: Finding, subtypes: Array) -> tuple[Statement, ...]:
@@ -184,7 +194,9 @@ class Reasoner:
         seen = {variable.states[position] for position in finding.states}
 
         def rank(statement: Statement) -> tuple[bool, str, int]:
-            leaves = {leaf for n, node in variable.nodes.items() if node in statement.states for leaf in variable.leaves[n]}
+            leaves = {
+                leaf for n, node in variable.nodes.items() if node in statement.states for leaf in variable.leaves[n]
+            }
             return not leaves & seen, statement.grade, -(statement.n or 0)
 
         found = sorted(self.network.statements(name, likeliest), key=lambda s: (*rank(s), s.id))

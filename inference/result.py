@@ -12,7 +12,7 @@ NOTICE = "For research and teaching; not a medical device, and no diagnosis."
 
 
 @dataclass(frozen=True, slots=True)
-class Warning_:
+class ResultWarning:
     """Something the reader of a result should know; level is info or warning."""
 
     level: str
@@ -45,7 +45,7 @@ class LesionResult:
     evidence_log: float
     reasons: tuple[Reason, ...] = ()
     interval: Mapping[str, tuple[float, float]] | None = None
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[ResultWarning, ...] = ()
 
     @property
     def leading(self) -> str:

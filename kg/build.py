@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Facts: TypeAlias = dict[URIRef, list[Any]]
-_NOT_NODES = {"EvidenceStatement", "ElicitedStatement", "Source", "QuantifierTerm", "QuantifierScheme", "WeightingPolicy"}
+_NOT_NODES = {
+    "EvidenceStatement",
+    "ElicitedStatement",
+    "Source",
+    "QuantifierTerm",
+    "QuantifierScheme",
+    "WeightingPolicy",
+}
 
 
 def build_graph(rdf: Graph) -> nx.MultiDiGraph[str]:
@@ -67,7 +74,9 @@ def _add_node(graph: nx.MultiDiGraph[str], subject: URIRef, facts: Facts, superc
         return
     name = local_name(subject)
     if name in graph:
-        raise OntologyError(f"{name}: two things share this local name ({graph.nodes[name]['iri']} and {subject}); rename one")
+        raise OntologyError(
+            f"{name}: two things share this local name ({graph.nodes[name]['iri']} and {subject}); rename one"
+        )
     literals = {local_name(p): tuple(v.toPython() for v in vs if isinstance(v, Literal)) for p, vs in facts.items()}
     graph.add_node(
         name,
@@ -102,11 +111,20 @@ def _add_edges(graph: nx.MultiDiGraph[str], subjects: dict[URIRef, Facts], rdf: 
                 elif end in graph:
                     strength, sources = strengths.get((start, end, relation), ("", ()))
                     graph.add_edge(
-                        start, end, key=relation, iri=str(predicate), kind=relation, causal=causal.get(predicate),
-                        strength=strength, sources=sources, evidence=(),
+                        start,
+                        end,
+                        key=relation,
+                        iri=str(predicate),
+                        kind=relation,
+                        causal=causal.get(predicate),
+                        strength=strength,
+                        sources=sources,
+                        evidence=(),
                     )
                 elif str(predicate).startswith(str(SCHEMA)):
-                    raise OntologyError(f"{start}: {relation} points to {end}, which nothing declares; declare it or mend the name")
+                    raise OntologyError(
+                        f"{start}: {relation} points to {end}, which nothing declares; declare it or mend the name"
+                    )
 
 
 def _source(subject: URIRef, facts: Facts) -> Source:
@@ -115,8 +133,13 @@ def _source(subject: URIRef, facts: Facts) -> Source:
 
     year = text(SCHEMA.year)
     return Source(
-        local_name(subject), text(DCTERMS.title), text(SCHEMA.firstAuthor), text(SCHEMA.journal),
-        int(year) if year else None, text(SCHEMA.doi), text(SCHEMA.pmid),
+        local_name(subject),
+        text(DCTERMS.title),
+        text(SCHEMA.firstAuthor),
+        text(SCHEMA.journal),
+        int(year) if year else None,
+        text(SCHEMA.doi),
+        text(SCHEMA.pmid),
     )
 
 
@@ -146,11 +169,15 @@ def _statement(
     if k is not None and n is not None and not 0 <= k <= n:
         raise OntologyError(f"{name}: k = {k:g} is not between 0 and n = {n:g}; correct the counts")
     if value is not None and not 0 <= value <= 1:
-        raise OntologyError(f"{name}: value = {value:g} is not a proportion in [0, 1]; percentages are written as fractions")
+        raise OntologyError(
+            f"{name}: value = {value:g} is not a proportion in [0, 1]; percentages are written as fractions"
+        )
     quantity = one(SCHEMA.quantity, required=True)
     quoted = one(PROV.wasQuotedFrom, required=True)
     if quoted not in sources:
-        raise OntologyError(f"{name}: its source {local_name(quoted)} is not declared; add it as an fl:Source with title and year")
+        raise OntologyError(
+            f"{name}: its source {local_name(quoted)} is not declared; add it as an fl:Source with title and year"
+        )
     term = subjects.get(one(SCHEMA.quantifierTerm) or URIRef(""), {})
     reach = subjects.get(quantity, {}).get(SCHEMA.mayReachCpt, [Literal(False)])
     return Statement(
@@ -192,7 +219,9 @@ def _of(facts: Facts, predicate: URIRef) -> float | None:
 def _add_statement(graph: nx.MultiDiGraph[str], statement: Statement) -> None:
     for name in (statement.given, statement.feature, *statement.states, *statement.context):
         if name and name not in graph:
-            raise OntologyError(f"{statement.id}: speaks of {name}, which nothing declares; declare it or mend the name")
+            raise OntologyError(
+                f"{statement.id}: speaks of {name}, which nothing declares; declare it or mend the name"
+            )
     if statement.states:
         ends, relation = statement.states, "shows"
     elif statement.feature:
@@ -203,8 +232,15 @@ def _add_statement(graph: nx.MultiDiGraph[str], statement: Statement) -> None:
     for end in ends:
         if not graph.has_edge(statement.given, end, key=relation):
             graph.add_edge(
-                statement.given, end, key=relation, iri=str(SCHEMA[relation]), kind=relation, causal=None,
-                strength="", sources=(), evidence=(),
+                statement.given,
+                end,
+                key=relation,
+                iri=str(SCHEMA[relation]),
+                kind=relation,
+                causal=None,
+                strength="",
+                sources=(),
+                evidence=(),
             )
         edge = graph.edges[statement.given, end, relation]
         edge["evidence"] = (*edge["evidence"], statement)
@@ -213,7 +249,9 @@ def _add_statement(graph: nx.MultiDiGraph[str], statement: Statement) -> None:
 def _policy(subjects: dict[URIRef, Facts]) -> Policy:
     found = [f for f in subjects.values() if SCHEMA.WeightingPolicy in f.get(RDF.type, ())]
     if len(found) != 1:
-        raise OntologyError(f"the ontology has {len(found)} weighting policies (fl:WeightingPolicy) and needs exactly one")
+        raise OntologyError(
+            f"the ontology has {len(found)} weighting policies (fl:WeightingPolicy) and needs exactly one"
+        )
     numbers: dict[str, Any] = {}
     for item in fields(Policy):
         if item.name in ("grade_caps", "odds_multipliers"):

@@ -25,9 +25,7 @@ def causal_view(graph: nx.MultiDiGraph[str]) -> nx.DiGraph[str]:
     return view
 
 
-def explanation_paths(
-    graph: nx.MultiDiGraph[str], start: str, end: str, *, longest: int = 6
-) -> list[tuple[str, ...]]:
+def explanation_paths(graph: nx.MultiDiGraph[str], start: str, end: str, *, longest: int = 6) -> list[tuple[str, ...]]:
     """Return the simple causal paths from one node to another, shortest first.
 
     ``end`` may be a state or a whole feature (then the paths reach any of its states).

@@ -154,5 +154,9 @@ def _measure(graph: nx.MultiDiGraph[str], name: str, bands: tuple[Band, ...]) ->
         return None
     low, high = literal(graph, name, "minValue", 0), literal(graph, name, "maxValue", "inf")
     return Measure(
-        str(literal(graph, name, "caseKey", name)), str(literal(graph, name, "unit", "")), float(low), float(high), bands
+        str(literal(graph, name, "caseKey", name)),
+        str(literal(graph, name, "unit", "")),
+        float(low),
+        float(high),
+        bands,
     )

@@ -45,14 +45,25 @@ def to_graphml(graph: nx.MultiDiGraph[str]) -> str:
     for node, data in graph.nodes(data=True):
         literals = {key: list(map(str, values)) for key, values in data["literals"].items()}
         flat.add_node(
-            node, iri=data["iri"], kind=data["kind"], label=data["label"], definition=data["definition"],
+            node,
+            iri=data["iri"],
+            kind=data["kind"],
+            label=data["label"],
+            definition=data["definition"],
             literals=json.dumps(literals, sort_keys=True, ensure_ascii=False),
         )
     for start, end, key, data in graph.edges(keys=True, data=True):
         evidence = " ".join(statement.id for statement in data["evidence"])
         flat.add_edge(
-            start, end, key=key, iri=data["iri"], kind=data["kind"], causal=data["causal"] or "",
-            strength=data["strength"], sources=" ".join(data["sources"]), evidence=evidence,
+            start,
+            end,
+            key=key,
+            iri=data["iri"],
+            kind=data["kind"],
+            causal=data["causal"] or "",
+            strength=data["strength"],
+            sources=" ".join(data["sources"]),
+            evidence=evidence,
         )
     return "\n".join(nx.generate_graphml(flat)) + "\n"
 

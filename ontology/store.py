@@ -43,6 +43,9 @@ def parse_turtle(path: Path, graph: Graph) -> Graph:
         ) from None
     except UnicodeDecodeError as error:
         raise OntologyError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8") from None
+    except IndexError:  # what rdflib raises at an unexpected end
+        lines = path.read_text(encoding="utf-8").count("\n") + 1
+        raise OntologyError(f"{path}: line {lines}: not valid Turtle: the file ends within a statement") from None
     except Exception as error:  # rdflib raises bare and varied exceptions on malformed literals
         raise OntologyError(f"{path}: cannot be read as Turtle: {error}") from error
     return graph

@@ -61,7 +61,9 @@ def _violation(data: Graph, report: Graph, result: Node) -> Violation:
     path = report.value(result, SH.resultPath)
     value = report.value(result, SH.value)
     messages = sorted(str(message) for message in report.objects(result, SH.resultMessage))
-    if isinstance(value, URIRef) and str(focus).startswith(SCHEMA_IRI):  # a rule over a whole class names its culprit as value
+    if isinstance(value, URIRef) and str(focus).startswith(
+        SCHEMA_IRI
+    ):  # a rule over a whole class names its culprit as value
         focus, value = value, None
     source = data.value(focus, PROV.wasQuotedFrom) if focus is not None else None
     return Violation(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hepagraph.inference.version import package_version
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem, QueryError, nearest
+from hepagraph.ontology.version import package_version
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
 from hepagraph.service.reading import MAXIMUM_BYTES, read_cases
 
@@ -36,11 +36,15 @@ def main() -> None:
 @main.command()
 @click.argument("cases", nargs=-1, required=True, metavar="CASES...")
 @json_option
-@click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between, e.g. six or wide.")
+@click.option(
+    "--differential", default=None, metavar="NAME", help="Which list of entities to choose between, e.g. six or wide."
+)
 @click.option("--interval", is_flag=True, help="Add 95 % credible intervals (200 parameter draws).")
 @ontology_option
 @reports_errors
-def posterior(cases: tuple[str, ...], as_json: bool, differential: str | None, interval: bool, ontology: str | None) -> None:
+def posterior(
+    cases: tuple[str, ...], as_json: bool, differential: str | None, interval: bool, ontology: str | None
+) -> None:
     """Answer the cases in JSON or JSON Lines files; - reads standard input.
 
     Nothing is written unless every case is good.
@@ -166,7 +170,9 @@ def validate(folder: str | None, as_json: bool, ontology: str | None) -> None:
     if violations:
         for violation in () if as_json else violations[:50]:
             click.echo(f"hepagraph: {violation}", err=True)
-        raise HepagraphError(f"{files.directory.name}: {len(violations)} violations of the shapes; mend them in the Turtle files")
+        raise HepagraphError(
+            f"{files.directory.name}: {len(violations)} violations of the shapes; mend them in the Turtle files"
+        )
     build_graph(load_ontology(files))
     if not as_json:
         click.echo(f"{len(files.data)} files conform to {len(files.shapes)} shape files")
@@ -193,12 +199,16 @@ def stats(folder: str | None, as_json: bool, ontology: str | None) -> None:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     flat = [(name, value) for name, value in found.items() if not isinstance(value, dict)]
-    flat += [(f"{name}: {key}", v) for name, value in found.items() if isinstance(value, dict) for key, v in value.items()]
+    flat += [
+        (f"{name}: {key}", v) for name, value in found.items() if isinstance(value, dict) for key, v in value.items()
+    ]
     click.echo(table(("what", "count"), flat), nl=False)
 
 
 @ontology.command("export")
-@click.option("--format", "file_format", type=click.Choice(["turtle", "jsonld", "nt"]), default="turtle", show_default=True)
+@click.option(
+    "--format", "file_format", type=click.Choice(["turtle", "jsonld", "nt"]), default="turtle", show_default=True
+)
 @click.option("-o", "--output", default=None, metavar="FILE", help="Write here instead of standard output.")
 @ontology_option
 @reports_errors
@@ -213,7 +223,9 @@ def ontology_export(file_format: str, output: str | None, ontology: str | None) 
 
 @main.command()
 @click.option(
-    "--format", "file_format", required=True,
+    "--format",
+    "file_format",
+    required=True,
     type=click.Choice(["xdsl", "bif", "xmlbif", "net", "uai", *GRAPH_FORMATS]),
     help="xdsl, bif, xmlbif, net, uai: the network, through pgmpy. graphml, jsonld, dot, mermaid: the knowledge graph.",
 )
@@ -244,7 +256,9 @@ def _exported(file_format: str, around: str | None, folder: str | None) -> str:
     if around is not None:
         if around not in graph:
             close = nearest(around, graph.nodes)
-            raise HepagraphError(f"--around: {around} is not in the graph" + (f"; did you mean {close}?" if close else ""))
+            raise HepagraphError(
+                f"--around: {around} is not in the graph" + (f"; did you mean {close}?" if close else "")
+            )
         graph = kg.neighbourhood(graph, around)
     writers = {"graphml": kg.to_graphml, "dot": kg.to_dot, "mermaid": kg.to_mermaid}
     return writers[file_format](graph)

@@ -16,7 +16,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ontology_option = click.option(
-    "--ontology", "ontology", metavar="FOLDER", envvar="HEPAGRAPH_ONTOLOGY", default=None,
+    "--ontology",
+    "ontology",
+    metavar="FOLDER",
+    envvar="HEPAGRAPH_ONTOLOGY",
+    default=None,
     help="Folder with another ontology's Turtle files. Default: the packaged one.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON and nothing else to standard output.")

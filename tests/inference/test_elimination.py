@@ -32,7 +32,9 @@ def brute_force(tables: Mapping[str, Table], likelihood: Mapping[str, Array]) ->
         joint[states] = weight
     total = joint.sum()
     axes = range(len(names))
-    return {n: joint.sum(axis=tuple(a for a in axes if a != i)) / total for i, n in enumerate(names)}, float(np.log(total))
+    return {n: joint.sum(axis=tuple(a for a in axes if a != i)) / total for i, n in enumerate(names)}, float(
+        np.log(total)
+    )
 
 
 @st.composite
@@ -48,7 +50,11 @@ def networks(draw: st.DrawFn) -> tuple[dict[str, Table], dict[str, Array]]:
     likelihood = {}
     for index, card in enumerate(cards):
         kind = rng.integers(0, 4)
-        vector = {1: np.eye(card)[rng.integers(card)], 2: rng.random(card) + 1e-3, 3: (rng.random(card) > 0.4) * 1.0}.get(int(kind))
+        vector = {
+            1: np.eye(card)[rng.integers(card)],
+            2: rng.random(card) + 1e-3,
+            3: (rng.random(card) > 0.4) * 1.0,
+        }.get(int(kind))
         if vector is not None and vector.any():
             likelihood[f"v{index}"] = vector
     return tables, likelihood
@@ -80,7 +86,11 @@ def test_six_hundred_rare_findings_neither_underflow_nor_lose_the_answer() -> No
     tables = {"d": Table("d", (), np.array([0.5, 0.5]))}
     likelihood = {}
     for index in range(600):
-        tables[f"f{index}"] = Table(f"f{index}", ("d",), np.array([[0.99, 0.01], [0.99, 0.01 if index else 0.02]]) / [[1.0], [1.0 if index else 1.01]])
+        tables[f"f{index}"] = Table(
+            f"f{index}",
+            ("d",),
+            np.array([[0.99, 0.01], [0.99, 0.01 if index else 0.02]]) / [[1.0], [1.0 if index else 1.01]],
+        )
         likelihood[f"f{index}"] = np.array([0.0, 1.0])
     found = marginals(tables, likelihood, ["d"])
     second = 0.02 / 1.01

@@ -24,7 +24,9 @@ PREFIXES = """@prefix fl: <https://w3id.org/hepagraph/schema#> .
 def test_every_node_and_edge_keeps_iri_kind_and_evidence(reasoner: Reasoner) -> None:
     graph = reasoner.graph
     assert isinstance(graph, nx.MultiDiGraph)
-    assert all(data["iri"].startswith("https://") and data["kind"] and data["label"] for _, data in graph.nodes(data=True))
+    assert all(
+        data["iri"].startswith("https://") and data["kind"] and data["label"] for _, data in graph.nodes(data=True)
+    )
     for _, _, key, data in graph.edges(keys=True, data=True):
         assert data["iri"].startswith("http")
         assert data["kind"] == key

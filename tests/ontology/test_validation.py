@@ -19,7 +19,10 @@ STATEMENT = (
 GOOD = "fl:grade fl:GradeA ; fl:k 1 ; fl:n 4 ; fl:value 0.25"
 
 BROKEN = [
-    (STATEMENT.format("fl:grade fl:GradeA ; fl:k 5 ; fl:n 4 ; fl:value 0.25"), "k is a whole number of at least 0 and at most n"),
+    (
+        STATEMENT.format("fl:grade fl:GradeA ; fl:k 5 ; fl:n 4 ; fl:value 0.25"),
+        "k is a whole number of at least 0 and at most n",
+    ),
     (STATEMENT.format("fl:grade fl:GradeA ; fl:k 1 ; fl:n 4 ; fl:value 0.5"), "value differs from k/n"),
     (STATEMENT.format("fl:grade fl:GradeA ; fl:value 25 ; fl:countsMissing true"), "proportion lies in"),
     (STATEMENT.format("fl:grade fl:GradeA ; fl:value 0.25"), "does not say fl:countsMissing"),
@@ -31,13 +34,19 @@ BROKEN = [
     (STATEMENT.format(GOOD).replace("id:made_up", "id:hearsay"), "declared as an fl:Source"),
     (STATEMENT.format(GOOD).replace("id:fair", "id:loaded"), "declared entity or subtype"),
     (STATEMENT.format(GOOD + " ; fl:disagreesWith id:heads_of_fair"), "from both sides"),
-    ('id:Edge a fl:FeatureState ; fl:stateOf id:toss ; skos:notation "edge" ; skos:prefLabel "edge" .', "local names are"),
-    ('id:edge a fl:FeatureState ; fl:stateOf id:toss ; skos:notation "heads" ; skos:prefLabel "edge" .', "same notation"),
+    (
+        'id:Edge a fl:FeatureState ; fl:stateOf id:toss ; skos:notation "edge" ; skos:prefLabel "edge" .',
+        "local names are",
+    ),
+    (
+        'id:edge a fl:FeatureState ; fl:stateOf id:toss ; skos:notation "heads" ; skos:prefLabel "edge" .',
+        "same notation",
+    ),
     ('id:edge a fl:FeatureState ; skos:notation "edge" ; skos:prefLabel "edge" .', "belongs to exactly one variable"),
     ('id:any a fl:StateGroup ; fl:stateOf id:toss ; skos:notation "any" ; skos:prefLabel "any" .', "at least one leaf"),
     ("id:coin fl:subtypeOf id:fair .", "is a subtype of itself"),
     ('id:colour a fl:ImagingFeature ; skos:prefLabel "colour" .', "at least two states"),
-    ('id:rule a fl:AssessabilityRule ; fl:aboutFeature id:toss .', "one advice to print"),
+    ("id:rule a fl:AssessabilityRule ; fl:aboutFeature id:toss .", "one advice to print"),
 ]
 
 
