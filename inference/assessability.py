@@ -73,7 +73,8 @@ class Assessability:
 
 def read_assessability(graph: nx.MultiDiGraph[str]) -> Assessability:
     """Return the assessability rules of a knowledge graph."""
-    features, signs = [], []
+    features: list[Rule] = []
+    signs: list[Rule] = []
     for node in nodes_of_kind(graph, "AssessabilityRule"):
         rule = Rule(
             about=frozenset(targets(graph, node, "aboutFeature") + targets(graph, node, "aboutState")),
@@ -82,7 +83,10 @@ def read_assessability(graph: nx.MultiDiGraph[str]) -> Assessability:
             invalid_phases=frozenset(targets(graph, node, "invalidPhase")),
             advice=str(literal(graph, node, "advice", "")),
         )
-        (signs if rule.invalid_phases else features if targets(graph, node, "aboutFeature") else []).append(rule)
+        if rule.invalid_phases:
+            signs.append(rule)
+        elif targets(graph, node, "aboutFeature"):
+            features.append(rule)
     agents = nodes_of_kind(graph, "ContrastAgent")
     return Assessability(
         tuple(features), tuple(signs), {agent: frozenset(targets(graph, agent, "agentOf")) for agent in agents}

@@ -53,4 +53,4 @@ def couple(feature: Array, present: Array, multipliers: Array, *, rounds: int = 
         if np.abs(joint.sum(axis=1) - feature).max() < tolerance:
             break
     table = joint / joint.sum(axis=2, keepdims=True)
-    return table.reshape((subtypes, *(2,) * mechanisms, states))
+    return np.asarray(table.reshape((subtypes, *(2,) * mechanisms, states)), dtype=np.float64)

@@ -124,8 +124,7 @@ def _propagate(factors: Sequence[Factor], order: Sequence[int], cards: Sequence[
     children: list[list[int]] = [[] for _ in order]
     evidence_log = 0.0
     for place, variable in enumerate(order):
-        received = [message for child in children[place] if (sent := up[child]) for message in [sent[1]]]
-        cluster = _multiply([*own[place], *received], cards)
+        cluster = _multiply([*own[place], *(sent[1] for child in children[place] if (sent := up[child]))], cards)
         message = _sum_to(cluster, tuple(v for v in cluster.scope if v != variable))
         if not message.scope:
             evidence_log += _finish(message)

@@ -102,10 +102,13 @@ def read_vocabulary(graph: nx.MultiDiGraph[str]) -> dict[str, Variable]:
 
 
 def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
-    nodes, leaves, members = {}, {}, {}
+    nodes: dict[str, str] = {}
+    leaves: dict[str, tuple[str, ...]] = {}
+    members: dict[str, str] = {}
     states: list[str] = []
     booleans: dict[bool, str] = {}
-    bands, expresses = [], {}
+    bands: list[Band] = []
+    expresses: dict[str, str] = {}
     for node in origins(graph, name, "stateOf"):
         notation = literal(graph, node, "notation", node)
         if notation in nodes:

@@ -57,7 +57,7 @@ def run_query(graph: Graph, text: str) -> Rows:
         if result.type != "SELECT":
             raise QueryError(f"{result.type} queries are not answered; use SELECT or ASK")
         columns = tuple(str(name) for name in result.vars or ())
-        rows = tuple(tuple(_plain(graph, value) for value in row) for row in result)
+        rows = tuple(tuple(_plain(value) for value in row) for row in result if isinstance(row, tuple))
     except QueryError:
         raise
     except Exception as error:
@@ -74,7 +74,7 @@ def _calls_out(part: Any) -> bool:
     return False
 
 
-def _plain(graph: Graph, value: object) -> str | int | float | bool | None:
+def _plain(value: object) -> str | int | float | bool | None:
     """Turn an RDF term into a JSON value."""
     if value is None:
         return None
