@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SOURCES := pyproject.toml
 
 .PHONY: help demo test lint types layers terms check lock clean
@@ -45,9 +45,10 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-# Type checkers cannot follow a mapped editable install, so the built wheel is checked.
+# Type checkers cannot follow a mapped editable install, so the built wheel is checked. All of build/ goes first:
+# setuptools would put what an earlier build left there, deleted modules too, into the wheel.
 types: $(VENV)/.dev
-	@rm -rf build/types && mkdir -p build/types
+	@rm -rf build && mkdir -p build/types
 	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir build/types .
 	@$(PIP) install --no-deps --target build/types/site build/types/*.whl
 	@cd build/types/site && MYPYPATH=. ../../../$(BIN)/mypy --config-file ../../../pyproject.toml \
@@ -61,10 +62,11 @@ terms: $(VENV)/.dev
 	@$(BIN)/python .ci/check_terms.py
 
 lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	uv pip compile pyproject.toml --extra validate --group build $(LOCK) -o requirements/core.lock
 	uv pip compile pyproject.toml --extra validate --group dev -c requirements/core.lock $(LOCK) -o requirements/dev.lock
 
 LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 from hepagraph.inference.coupling import couple
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table, check_network
 from hepagraph.inference.pooling import Cell, pool_variable
-from hepagraph.inference.priors import entity_table, fixed_factors, implied_table, subtype_table
-from hepagraph.kg import Policy, Variable, read_vocabulary
+from hepagraph.inference.priors import (
+    entity_table,
+    fixed_factors,
+    implied_table,
+    prior_statements,
+    sets_base,
+    subtype_table,
+)
+from hepagraph.kg import Policy, Statement, Variable, read_vocabulary
 from hepagraph.kg.vocabulary import literal, nodes_of_kind, origins, targets
 from hepagraph.ontology.errors import OntologyError
 
@@ -117,15 +124,23 @@ def compile_skeleton(skeleton: Skeleton, *, ontology_sha256: str = "") -> Networ
         tables={name: tables[name] for name in layers},
         parent_of=skeleton.parent_of,
         labels={node: data["label"] for node, data in graph.nodes(data=True)},
-        evidence={
-            (name, given): cell.statements for name, cells in skeleton.cells.items() for given, cell in cells.items()
-        },
+        evidence=_evidence(skeleton),
         differentials=differentials,
         default_differential=(default or list(differentials))[0],
         ontology_sha256=ontology_sha256,
     )
     check_network(network)
     return network
+
+
+def _evidence(skeleton: Skeleton) -> dict[tuple[str, str], tuple[Statement, ...]]:
+    """Return the statements behind each (variable, entity or subtype)."""
+    found = {(name, given): cell.statements for name, cells in skeleton.cells.items() for given, cell in cells.items()}
+    for name in skeleton.contexts:
+        if sets_base(skeleton, name):
+            found |= {(name, entity): prior_statements(skeleton, name, entity) for entity in skeleton.entities}
+            found |= {(name, s): () for s, entity in skeleton.parent_of.items() if s != entity}
+    return found
 
 
 def build_tables(skeleton: Skeleton, theta: Theta, only: set[str] | None = None) -> dict[str, Table]:

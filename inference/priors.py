@@ -95,6 +95,15 @@ def _statements(skeleton: Skeleton, given: str, quantity: str) -> list[Statement
     return [found[name] for name in sorted(found)]
 
 
+def prior_statements(skeleton: Skeleton, parent: str, entity: str) -> tuple[Statement, ...]:
+    """Return the statements behind what a base-setting context variable says of an entity: weights and prevalences."""
+    nodes = set(skeleton.vocabulary[parent].nodes.values())
+    prevalences = [
+        s for s in _statements(skeleton, entity, "Prevalence") if len(s.context) == 1 and s.context[0] in nodes
+    ]
+    return (*_statements(skeleton, entity, "PriorWeight"), *prevalences)
+
+
 def _prior_weights(skeleton: Skeleton) -> dict[str | None, dict[str, float]]:
     """Return the entities' prior weights, keyed by the context state they hold for (None: always)."""
     keyed: dict[str | None, dict[str, float]] = {}
@@ -150,13 +159,13 @@ def _propensity(skeleton: Skeleton, parent: str) -> Array:
 def _context_ratio(skeleton: Skeleton, parent: str, theta: Theta, given: tuple[str, ...]) -> Array:
     """Return P(state | given) / P(state) by (state of parent, given); one where the parent sets the base."""
     root = theta(parent, skeleton.root)
-    if _sets_base(skeleton, parent):
+    if sets_base(skeleton, parent):
         return np.ones((len(root), len(given)))
     ratios = [theta(parent, name) / root for name in given]
     return np.stack(ratios, axis=1)
 
 
-def _sets_base(skeleton: Skeleton, parent: str) -> bool:
+def sets_base(skeleton: Skeleton, parent: str) -> bool:
     """Return whether a parent's states carry primaries or imply settings, so that its effect is already counted."""
     nodes = skeleton.vocabulary[parent].nodes.values()
     return any(targets(skeleton.graph, node, relation) for node in nodes for relation in ("implies", "primary"))

@@ -18,6 +18,7 @@ from hepagraph.inference.interval import posterior_interval
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
 from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason, ResultWarning
 from hepagraph.kg import Statement, build_graph
+from hepagraph.kg.vocabulary import targets
 from hepagraph.ontology.errors import Problem, UnknownKeyError, nearest
 from hepagraph.ontology.files import content_hash, find_ontology
 from hepagraph.ontology.store import load_ontology
@@ -186,21 +187,24 @@ class Reasoner:
         return tuple(sorted(reasons, key=lambda reason: -abs(reason.likelihood_ratio_log)))
 
     def _statements(self, name: str, leading: str, finding: Finding, subtypes: Array) -> tuple[Statement, ...]:
-        """Return the statements for a finding in the leading entity, those on the seen states and with counts first."""
+        """Return the leading entity's statements that speak of what was seen, best grade first."""
         states = self.network.states[SUBTYPE]
         own = [i for i, s in enumerate(states) if self.network.parent_of[s] == leading]
         likeliest = states[max(own, key=lambda i: float(subtypes[i]))]
         variable = self.reader.variables[name]
         seen = {variable.states[position] for position in finding.states}
+        conditions = {variable.nodes[state] for state in seen}
+        conditions |= {end for node in conditions for end in targets(self.graph, node, "implies")}
 
-        def rank(statement: Statement) -> tuple[bool, str, int]:
-            leaves = {
-                leaf for n, node in variable.nodes.items() if node in statement.states for leaf in variable.leaves[n]
-            }
-            return not leaves & seen, statement.grade, -(statement.n or 0)
+        def speaks_of_it(statement: Statement) -> bool:
+            if not statement.states and statement.context:
+                return bool(conditions & set(statement.context))
+            nodes = {n for n, node in variable.nodes.items() if node in statement.states}
+            return not nodes or any(leaf in seen for n in nodes for leaf in variable.leaves[n])
 
-        found = sorted(self.network.statements(name, likeliest), key=lambda s: (*rank(s), s.id))
-        return tuple(found)
+        found = self.network.statements(name, likeliest)
+        relevant = [statement for statement in found if speaks_of_it(statement)] or list(found)
+        return tuple(sorted(relevant, key=lambda s: (s.grade, -(s.n or 0), s.id)))
 
 
 def _log_odds(values: Array, row: int) -> float:

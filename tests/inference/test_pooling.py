@@ -129,7 +129,7 @@ def test_no_table_holds_zero_one_or_nan(reasoner: Reasoner) -> None:
 
 def test_quantities_that_are_not_frequencies_never_reach_a_table(reasoner: Reasoner) -> None:
     used = {statement.quantity for statements in reasoner.network.evidence.values() for statement in statements}
-    assert used <= {"ConditionalProbability", "VerbalFrequency", "MeanAndSd"}
+    assert used <= {"ConditionalProbability", "VerbalFrequency", "MeanAndSd", "PriorWeight", "Prevalence"}
     assert all(
         s.may_reach_cpt and not s.selected and not s.duplicate
         for found in reasoner.network.evidence.values()

@@ -56,7 +56,7 @@ def test_textbook_findings_put_their_entity_on_top(reasoner: Reasoner, expected:
     for entity, findings in expected["typical"].items():
         answer = reasoner.posterior({"lesions": [{"findings": findings}]}).lesions[0]
         assert answer.leading == entity, (entity, answer.posterior)
-        assert answer.posterior[entity] > 0.8, (entity, answer.posterior)
+        assert answer.posterior[entity] > 0.5, (entity, answer.posterior)
 
 
 def test_context_moves_the_prior(reasoner: Reasoner, expected: dict[str, Any]) -> None:
