@@ -89,7 +89,12 @@ def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float 
 
 
 def observe(statement: Statement, variable: Variable, policy: Policy) -> Observation | None:
-    """Return a statement as capped pseudo-observations, or None when it holds no usable number."""
+    """Return a statement as capped pseudo-observations, or None when it holds no usable number.
+
+    A statement that a cell was not measured is an empty observation: it stands behind the cell and adds nothing.
+    """
+    if statement.quantity == "NotMeasured":
+        return ()
     index = {state: position for position, state in enumerate(variable.states)}
     cap = policy.grade_caps.get(statement.grade, 0.0)
     if statement.quantity == "MeanAndSd":
@@ -189,7 +194,7 @@ def pool_variable(
     size = len(variable.states)
     uniform = np.full(size, policy.root_sample_size / size)
     found = {given: _usable(graph, variable, given, policy) for given in {root, *entities, *parent_of}}
-    observed = {given: [o for o, _ in rows] for given, rows in found.items()}
+    observed = {given: [o for o, _ in rows if o] for given, rows in found.items()}
     if observed[root]:
         root_counts = _pool_shares(observed[root], size)
     else:

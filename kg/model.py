@@ -72,7 +72,9 @@ class Statement:
             return f"{100 * self.range[0]:.3g}-{100 * self.range[1]:.3g} %"
         if self.mean is not None:
             return f"mean {self.mean:g}" + (f", SD {self.sd:g}" if self.sd is not None else "")
-        return f'"{self.words}"' if self.words else "no figure"
+        if self.words:
+            return f'"{self.words}"'
+        return "not measured" if self.quantity == "NotMeasured" else "no figure"
 
 
 @dataclass(frozen=True, slots=True)

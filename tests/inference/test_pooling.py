@@ -129,7 +129,14 @@ def test_no_table_holds_zero_one_or_nan(reasoner: Reasoner) -> None:
 
 def test_quantities_that_are_not_frequencies_never_reach_a_table(reasoner: Reasoner) -> None:
     used = {statement.quantity for statements in reasoner.network.evidence.values() for statement in statements}
-    assert used <= {"ConditionalProbability", "VerbalFrequency", "MeanAndSd", "PriorWeight", "Prevalence"}
+    assert used <= {
+        "ConditionalProbability",
+        "VerbalFrequency",
+        "MeanAndSd",
+        "PriorWeight",
+        "Prevalence",
+        "NotMeasured",
+    }
     assert all(
         s.may_reach_cpt and not s.selected and not s.duplicate
         for found in reasoner.network.evidence.values()
@@ -137,8 +144,23 @@ def test_quantities_that_are_not_frequencies_never_reach_a_table(reasoner: Reaso
     )
 
 
+def test_a_cell_that_nobody_measured_says_nothing(reasoner: Reasoner) -> None:
+    """A context state moves two entities alike where both are marked as not measured."""
+    silent = [
+        (name, given)
+        for (name, given), found in reasoner.network.evidence.items()
+        if found and all(statement.quantity == "NotMeasured" for statement in found)
+    ]
+    assert silent
+    for name, given in silent:
+        root = reasoner.skeleton.cells[name][reasoner.skeleton.root].mean
+        np.testing.assert_allclose(reasoner.skeleton.cells[name][given].mean, root, atol=1e-12)
+
+
 def test_every_cell_of_the_default_differential_has_a_statement(reasoner: Reasoner) -> None:
     network = reasoner.network
     entities = network.differentials[network.default_differential]
-    missing = [(f, e) for f in network.variables("feature") for e in entities if not network.evidence[f, e]]
+    acting = reasoner.skeleton.acting_on("EntityNode") + reasoner.skeleton.acting_on("SubtypeNode")
+    cells = [(name, e) for name in (*network.variables("feature"), *acting) for e in entities]
+    missing = [cell for cell in cells if not network.evidence[cell]]
     assert missing == []
