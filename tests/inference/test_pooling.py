@@ -152,9 +152,9 @@ def test_a_cell_that_nobody_measured_says_nothing(reasoner: Reasoner) -> None:
         if found and all(statement.quantity == "NotMeasured" for statement in found)
     ]
     assert silent
-    for name, given in silent:
-        root = reasoner.skeleton.cells[name][reasoner.skeleton.root].mean
-        np.testing.assert_allclose(reasoner.skeleton.cells[name][given].mean, root, atol=1e-12)
+    for name, entity in silent:
+        cells = reasoner.skeleton.cells[name]
+        np.testing.assert_allclose(cells[entity].mean, cells[reasoner.skeleton.root].mean, atol=1e-12)
 
 
 def test_every_cell_of_the_default_differential_has_a_statement(reasoner: Reasoner) -> None:
