@@ -45,7 +45,7 @@ class Problem:
             parts.append("allowed: " + ", ".join(self.allowed))
         if self.advice:
             parts.append(self.advice)
-        return "; ".join(parts)
+        return printable("; ".join(parts))
 
 
 class CaseError(HepagraphError, ValueError):
@@ -95,6 +95,15 @@ def case_error(problems: Sequence[Problem]) -> CaseError:
     kinds = {problem.kind for problem in problems}
     kind = _BY_KIND.get(kinds.pop(), CaseError) if len(kinds) == 1 else CaseError
     return kind(problems)
+
+
+def printable(text: str) -> str:
+    r"""Return the text with line breaks and control characters made visible, as input may hold any.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def nearest(word: object, allowed: Iterable[str]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason
+from hepagraph.ontology.errors import printable
 
 _WIDTH = 30
 
@@ -24,14 +25,14 @@ def percent(probability: float) -> str:
 
 def case_text(result: CaseResult, labels: Mapping[str, str], *, reasons: int = 4) -> str:
     """Return the answer to a case: bars, subtype and mechanisms, reasons with their sources, warnings."""
-    blocks = [f"Case {result.id}"]
+    blocks = [f"Case {printable(result.id)}"]
     blocks += ["\n".join(_lesion(lesion, labels, reasons)) for lesion in result.lesions]
     model = f"hepagraph {result.model['version']}, ontology {result.model['ontology_sha256'][:12]}. {NOTICE}"
     return "\n\n".join([*blocks, model]) + "\n"
 
 
 def _lesion(lesion: LesionResult, labels: Mapping[str, str], reasons: int) -> list[str]:
-    lines = [f"Lesion {lesion.id}"]
+    lines = [f"Lesion {printable(lesion.id)}"]
     ranked = sorted(lesion.posterior.items(), key=lambda item: -item[1])
     width = max(len(labels.get(entity, entity)) for entity, _ in ranked)
     for entity, probability in ranked:
@@ -61,7 +62,7 @@ def _reason(reason: Reason) -> list[str]:
     ratio = math.exp(min(abs(reason.likelihood_ratio_log), 700.0))
     direction = "for" if reason.likelihood_ratio_log >= 0 else "against"
     size = f"{ratio:.3g}" if ratio < 1000 else f"{ratio:.2g}"
-    lines = [f"    {direction:<7} x {size:<8} {reason.label}: {reason.given.replace('_', ' ')}"]
+    lines = [f"    {direction:<7} x {size:<8} {reason.label}: {printable(reason.given.replace('_', ' '))}"]
     for statement in reason.statements[:2]:
         row = f" [{statement.row_id}]" if statement.row_id else ""
         lines.append(f"              {statement.figure()}, grade {statement.grade}, {statement.source.short()}{row}")

@@ -48,6 +48,12 @@ def test_boolean_and_alias_and_measure_are_states(reasoner: Reasoner, expected: 
         assert [reasoner.network.states[name][p] for p in positions] == [state]
 
 
+def test_control_characters_of_the_input_are_shown_not_sent(skin: Reasoner) -> None:
+    with pytest.raises(CaseError) as caught:
+        skin.read({"id": "a\n\x1b[31m", "lesions": [{"findings": {"border": "x\x07"}}]})
+    assert str(caught.value).isprintable()
+
+
 def test_two_findings_of_one_variable_narrow_each_other(skin: Reasoner) -> None:
     case = skin.read({"lesions": [{"diameter_mm": 9, "findings": {"diameter": ["small", "large"]}}]})
     assert case.lesions[0].findings["diameter"].likelihood == (0.0, 1.0)
