@@ -66,7 +66,7 @@ def read_skeleton(graph: nx.MultiDiGraph[str]) -> Skeleton:
     Raises
     ------
     OntologyError
-        There is no root entity, fewer than two entities, or a cycle among the subtypes.
+        There is no root entity, there are fewer than two entities, or a variable has a reserved name.
     """
     vocabulary, policy = read_vocabulary(graph), graph.graph["policy"]
     roots = nodes_of_kind(graph, "RootEntity")
@@ -76,6 +76,9 @@ def read_skeleton(graph: nx.MultiDiGraph[str]) -> Skeleton:
     if len(entities) < 2:
         raise OntologyError(f"the ontology has {len(entities)} entities under {roots[0]} and needs at least two")
     parent_of = {s: e for e in entities for s in (origins(graph, e, "subtypeOf") or [e])}
+    reserved = sorted({ENTITY, SUBTYPE} & set(vocabulary))
+    if reserved:
+        raise OntologyError(f"{reserved[0]}: the network itself uses this name; rename the variable")
     mechanisms = tuple(nodes_of_kind(graph, "Mechanism"))
     features = tuple(nodes_of_kind(graph, "ImagingFeature"))
     contexts = tuple(nodes_of_kind(graph, "ContextVariable"))
