@@ -145,7 +145,7 @@ def test_quantities_that_are_not_frequencies_never_reach_a_table(reasoner: Reaso
 
 
 def test_a_cell_that_nobody_measured_says_nothing(reasoner: Reasoner) -> None:
-    """A context state moves two entities alike where both are marked as not measured."""
+    """A context state moves two entities alike where both are named as not measured."""
     silent = [
         (name, given)
         for (name, given), found in reasoner.network.evidence.items()

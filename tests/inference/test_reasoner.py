@@ -149,6 +149,7 @@ def test_another_field_compiles_and_answers_without_new_code(skin: Reasoner) -> 
     ("old", "new", "says"),
     [
         ("id:coin a fl:RootEntity", "id:coin a fl:Thing", "root entities"),
+        ("id:toss", "id:subtype", "the network itself uses this name"),
         ("id:fair a fl:LesionEntity ; fl:subtypeOf id:coin", "id:fair a fl:LesionEntity", "needs at least two"),
         (
             "id:toss_tails a fl:FeatureState ; fl:stateOf id:toss ;",
