@@ -25,10 +25,10 @@ class Violation:
     source: str
 
     def __str__(self) -> str:
-        path = f" {self.path}" if self.path else ""
+        path = f" / {self.path}" if self.path else ""
         value = f" = {self.value}" if self.value else ""
         source = f" (from {self.source})" if self.source else ""
-        return f"{self.focus}:{path}{value}: {self.message}{source}"
+        return f"{self.focus}{path}{value}: {self.message}{source}"
 
 
 def validate_ontology(files: OntologyFiles) -> tuple[Violation, ...]:
