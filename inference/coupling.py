@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def couple(feature: Array, present: Array, multipliers: Array, *, rounds: int = 200, tolerance: float = 1e-10) -> Array:
+def couple(
+    feature: Array, present: Array, multipliers: Array, *, rounds: int = 10_000, tolerance: float = 1e-10
+) -> Array:
     """Return P(feature | subtype, mechanisms) whose margins are the given ones.
 
     Parameters

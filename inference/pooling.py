@@ -19,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.kg import Policy, Statement, Variable
+from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
     import networkx as nx
 
 Array = NDArray[np.float64]
+MAXIMUM_STEPS = 1_000_000
 Observation = tuple[tuple[tuple[int, ...], float], ...]
 
 
@@ -65,7 +67,8 @@ def _is_reference(graph: nx.MultiDiGraph[str], state: str) -> bool:
 def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float = 1e-10) -> Array:
     """Return the Dirichlet pseudo-counts, shape (states,), of coarsened observations under a prior.
 
-    ``prior`` holds strictly positive pseudo-counts, shape (states,).
+    ``prior`` holds strictly positive pseudo-counts, shape (states,). Raises ``OntologyError`` when the steps
+    do not settle.
 
     >>> pool([(((0,), 8.0), ((1,), 2.0))], np.array([1.0, 1.0])).round(6).tolist()
     [9.0, 3.0]
@@ -78,14 +81,16 @@ def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float 
         member[row, list(states)] = 1.0
     seen = np.array(list(totals.values()))
     counts = prior.astype(np.float64)
-    for _ in range(5000):
+    for _ in range(MAXIMUM_STEPS):
         mean = counts / counts.sum()
         updated = prior + mean * (member.T @ (seen / (member @ mean)))
         change = float(np.abs(updated - counts).max())
         counts = updated
         if change < tolerance:
-            break
-    return counts
+            return counts
+    raise OntologyError(
+        f"pooling did not settle within {MAXIMUM_STEPS} steps; give the cell a larger prior sample size"
+    )
 
 
 def observe(statement: Statement, variable: Variable, policy: Policy) -> Observation | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hepagraph.inference import Reasoner
@@ -71,6 +71,7 @@ def test_statement_without_number_is_not_used() -> None:
     assert observe(statement(quantity="MeanAndSd", mean=15.0), LENGTH, POLICY) is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sets(st.integers(0, 3), min_size=1, max_size=3), st.floats(0.01, 50)), max_size=6),
     st.floats(0.1, 5),
@@ -87,6 +88,7 @@ def test_pooling_keeps_every_count_and_is_a_fixed_point(rows: list[tuple[set[int
     np.testing.assert_allclose(again, counts, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 3))
 def test_coupling_keeps_what_was_counted(seed: int, mechanisms: int) -> None:
     rng = np.random.default_rng(seed)
