@@ -80,12 +80,12 @@ def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float 
     for row, states in enumerate(totals):
         member[row, list(states)] = 1.0
     seen = np.array(list(totals.values()))
-    counts = prior.astype(np.float64)
+    counts: Array = prior.astype(np.float64)
     for _ in range(MAXIMUM_STEPS):
         mean = counts / counts.sum()
-        updated = prior + mean * (member.T @ (seen / (member @ mean)))
+        updated: Array = prior + mean * (member.T @ (seen / (member @ mean)))
         change = float(np.abs(updated - counts).max())
-        counts = updated
+        counts = np.asarray(updated, dtype=np.float64)
         if change < tolerance:
             return counts
     raise OntologyError(
