@@ -66,7 +66,8 @@ def read_skeleton(graph: nx.MultiDiGraph[str]) -> Skeleton:
     Raises
     ------
     OntologyError
-        There is no root entity, there are fewer than two entities, or a variable has a reserved name.
+        There is no root entity, there are fewer than two entities, a variable has a reserved name, or a
+        mechanism is not absent or present.
     """
     vocabulary, policy = read_vocabulary(graph), graph.graph["policy"]
     roots = nodes_of_kind(graph, "RootEntity")
@@ -80,6 +81,8 @@ def read_skeleton(graph: nx.MultiDiGraph[str]) -> Skeleton:
     if reserved:
         raise OntologyError(f"{reserved[0]}: the network itself uses this name; rename the variable")
     mechanisms = tuple(nodes_of_kind(graph, "Mechanism"))
+    for name in mechanisms:
+        _check_mechanism(vocabulary[name])
     features = tuple(nodes_of_kind(graph, "ImagingFeature"))
     contexts = tuple(nodes_of_kind(graph, "ContextVariable"))
     cells = {
@@ -92,6 +95,16 @@ def read_skeleton(graph: nx.MultiDiGraph[str]) -> Skeleton:
     )
     skeleton.fixed.update(fixed_factors(skeleton))
     return skeleton
+
+
+def _check_mechanism(variable: Variable) -> None:
+    """Refuse a mechanism whose last state is not its presence, since the tables rely on that order."""
+    present = variable.booleans.get(True, variable.states[-1])
+    if len(variable.states) != 2 or variable.states[-1] != present:
+        states = ", ".join(variable.states)
+        raise OntologyError(
+            f"{variable.name}: a mechanism has two states, absent then present (fl:order), not {states}"
+        )
 
 
 def compile_network(graph: nx.MultiDiGraph[str], *, ontology_sha256: str = "") -> Network:

@@ -173,6 +173,17 @@ def test_an_ontology_that_cannot_carry_a_network_says_why(
         Reasoner.load(tmp_path)
 
 
+def test_a_mechanism_with_its_states_the_wrong_way_round_is_refused(data: Path, tmp_path: Path) -> None:
+    text = (data / "skin" / "skin.ttl").read_text()
+    for name, order, flag in (("absent", 0, "false"), ("present", 1, "true")):
+        old = f"id:radial_growth_{name} a fl:FeatureState ; fl:stateOf id:radial_growth ; fl:order {order} ;"
+        assert old in text
+        text = text.replace(old, old.replace(f"fl:order {order}", f"fl:order {1 - order} ; fl:booleanValue {flag}"))
+    (tmp_path / "skin.ttl").write_text(text)
+    with pytest.raises(OntologyError, match="absent then present"):
+        Reasoner.load(tmp_path)
+
+
 def test_figure_cases_are_answered_and_the_readme_says_how_many_rightly(reasoner: Reasoner, root: Path) -> None:
     rows = [line.split("\t") for line in (root / "examples" / "diagnoses.tsv").read_text().splitlines()[1:]]
     truth = {(row[0], row[1]): row[2] for row in rows}
