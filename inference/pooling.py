@@ -45,11 +45,11 @@ class Cell:
 def admissible(graph: nx.MultiDiGraph[str], variable: Variable, statement: Statement) -> bool:
     """Return whether a statement may enter the variable's table.
 
-    Its quantity must be allowed to, it must not come from a selected subset or repeat another statement, its
+    Its quantity must be allowed to, it must not be kept apart, come from a selected subset or repeat another, its
     modality must be one the variable is pooled from, and each condition must be a reference state or belong to
     a variable that is pooled over.
     """
-    if not statement.may_reach_cpt or statement.selected or statement.duplicate:
+    if not statement.poolable:
         return False
     pooled_from = {end for _, end, key in graph.out_edges(variable.name, keys=True) if key == "pooledFrom"}
     if pooled_from and statement.modalities and not pooled_from & set(statement.modalities):

@@ -85,30 +85,34 @@ def fixed_factors(skeleton: Skeleton) -> dict[tuple[str, str], Array]:
     return fixed
 
 
-def _statements(skeleton: Skeleton, given: str, quantity: str) -> list[Statement]:
+def statements_of(skeleton: Skeleton, given: str, quantity: str) -> list[Statement]:
+    """Return the poolable statements of one quantity about an entity or subtype, by id."""
     found = {
         s.id: s
         for _, _, data in skeleton.graph.out_edges(given, data=True)
         for s in data["evidence"]
-        if s.quantity == quantity and not s.selected and not s.duplicate
+        if s.quantity == quantity and s.poolable
     }
     return [found[name] for name in sorted(found)]
 
 
 def prior_statements(skeleton: Skeleton, parent: str, entity: str) -> tuple[Statement, ...]:
     """Return the statements behind what a base-setting context variable says of an entity: weights and prevalences."""
+    return (*statements_of(skeleton, entity, "PriorWeight"), *prevalence_statements(skeleton, parent, entity))
+
+
+def prevalence_statements(skeleton: Skeleton, parent: str, entity: str) -> tuple[Statement, ...]:
+    """Return the prevalences of an entity under a single state of a context variable."""
     nodes = set(skeleton.vocabulary[parent].nodes.values())
-    prevalences = [
-        s for s in _statements(skeleton, entity, "Prevalence") if len(s.context) == 1 and s.context[0] in nodes
-    ]
-    return (*_statements(skeleton, entity, "PriorWeight"), *prevalences)
+    found = statements_of(skeleton, entity, "Prevalence")
+    return tuple(s for s in found if len(s.context) == 1 and s.context[0] in nodes)
 
 
 def _prior_weights(skeleton: Skeleton) -> dict[str | None, dict[str, float]]:
     """Return the entities' prior weights, keyed by the context state they hold for (None: always)."""
     keyed: dict[str | None, dict[str, float]] = {}
     for entity in skeleton.entities:
-        for statement in _statements(skeleton, entity, "PriorWeight"):
+        for statement in statements_of(skeleton, entity, "PriorWeight"):
             value = statement.k / statement.n if statement.k is not None and statement.n else statement.value
             for state in statement.context or (None,):
                 keyed.setdefault(state, {})[entity] = float(value or 0.0)
@@ -141,7 +145,7 @@ def _propensity(skeleton: Skeleton, parent: str) -> Array:
     found = np.ones((len(variable.states), len(skeleton.entities)))
     for column, entity in enumerate(skeleton.entities):
         logs: dict[int, float] = {}
-        statements = _statements(skeleton, entity, "Prevalence")
+        statements = statements_of(skeleton, entity, "Prevalence")
         for row, state in enumerate(variable.states):
             own = [s for s in statements if s.context == (variable.nodes[state],) and s.value is not None]
             if own:
@@ -176,7 +180,7 @@ def _shares(skeleton: Skeleton) -> Array:
     caps, default = skeleton.policy.grade_caps, skeleton.policy.default_sample_size
     shares = []
     for subtype in skeleton.parent_of:
-        rows = [s for s in _statements(skeleton, subtype, "SubtypeShare") if s.value is not None and not s.context]
+        rows = [s for s in statements_of(skeleton, subtype, "SubtypeShare") if s.value is not None and not s.context]
         sizes = [min(float(s.n or default), caps.get(s.grade, 1.0)) for s in rows]
         total = sum(sizes)
         share = sum(size * (s.value or 0.0) for size, s in zip(sizes, rows, strict=True)) / total if total else 1.0

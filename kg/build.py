@@ -35,7 +35,7 @@ def build_graph(rdf: Graph) -> nx.MultiDiGraph[str]:
     ``causal`` (None, ``SubjectToObject`` or ``ObjectToSubject``), ``strength`` and ``evidence`` (a tuple of
     ``Statement``). Statements hang on the edge from what they are given to what they speak of, with relation
     ``shows`` (a state), ``measures`` (a feature) or ``share`` (a setting or parent).
-    The graph itself carries ``policy`` and ``sources``.
+    The graph itself carries ``policy``, ``policy_iri`` and ``sources``.
 
     Raises
     ------
@@ -53,6 +53,7 @@ def build_graph(rdf: Graph) -> nx.MultiDiGraph[str]:
     sources = {s: _source(s, f) for s, f in subjects.items() if SCHEMA.Source in f[RDF.type]}
     graph.graph["sources"] = {source.id: source for source in sources.values()}
     graph.graph["policy"] = _policy(subjects)
+    graph.graph["policy_iri"] = next(str(s) for s, f in subjects.items() if SCHEMA.WeightingPolicy in f[RDF.type])
     for subject, facts in subjects.items():
         if SCHEMA.EvidenceStatement in facts[RDF.type] or SCHEMA.ElicitedStatement in facts[RDF.type]:
             _add_statement(graph, _statement(subject, facts, subjects, sources))
@@ -204,8 +205,10 @@ def _statement(
         words=str(one(SCHEMA.verbalQuantifier) or ""),
         word_mean=_of(term, SCHEMA.elicitedMean),
         word_size=_of(term, SCHEMA.effectiveSampleSize),
+        state_text=str(one(SCHEMA.stateText) or ""),
         selected=bool(facts.get(SCHEMA.selectedSubset)),
         duplicate=bool(facts.get(SCHEMA.duplicateOf)),
+        kept_apart=str(one(SCHEMA.keptApart) or ""),
         row_id=str(one(SCHEMA.rowId) or ""),
         note=str(one(SCHEMA.note) or ""),
     )

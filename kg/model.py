@@ -52,10 +52,17 @@ class Statement:
     words: str = ""
     word_mean: float | None = None
     word_size: float | None = None
+    state_text: str = ""
     selected: bool = False
     duplicate: bool = False
+    kept_apart: str = ""
     row_id: str = ""
     note: str = ""
+
+    @property
+    def poolable(self) -> bool:
+        """Whether the statement may enter a table at all, wherever its conditions allow it."""
+        return self.may_reach_cpt and not (self.selected or self.duplicate or self.kept_apart)
 
     def figure(self) -> str:
         """Return the statement's number as a reader would quote it.

@@ -1,4 +1,4 @@
-"""Read-only SPARQL over the ontology."""
+"""Read-only SPARQL: what may be asked, and the plain values that answers come in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from rdflib import Graph, Literal, URIRef
 from rdflib.plugins.sparql import prepareQuery
 from rdflib.plugins.sparql.parserutils import CompValue
+from rdflib.plugins.sparql.sparql import Query
 
 from hepagraph.ontology.errors import QueryError
 from hepagraph.ontology.namespaces import DCTERMS, ID, PROV, SCHEMA
@@ -20,8 +21,15 @@ PREFIXES = {
     "skos": "http://www.w3.org/2004/02/skos/core#",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
+    "owl": "http://www.w3.org/2002/07/owl#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
+Plain = str | int | float | bool | None
+_XSD = PREFIXES["xsd"]
+_INTEGERS = frozenset(
+    _XSD + name for name in ("integer", "int", "long", "short", "nonNegativeInteger", "positiveInteger")
+)
+_REALS = frozenset(_XSD + name for name in ("decimal", "double", "float"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +37,11 @@ class Rows:
     """The answer to a query: column names, and one tuple of plain values (or None) a row."""
 
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | int | float | bool | None, ...], ...]
+    rows: tuple[tuple[Plain, ...], ...]
 
 
-def run_query(graph: Graph, text: str) -> Rows:
-    """Answer a SELECT or ASK query; IRIs of known prefixes come back as ``prefix:name``.
-
-    The prefixes fl, id, prov, dcterms, skos, rdf, rdfs and xsd need not be declared.
+def check_query(text: str) -> Query:
+    """Return the parsed query, or refuse it.
 
     Raises
     ------
@@ -46,20 +52,32 @@ def run_query(graph: Graph, text: str) -> Rows:
         query = prepareQuery(text, initNs=PREFIXES)
     except Exception as error:  # pyparsing and rdflib raise several unrelated types
         raise QueryError(f"the query cannot be parsed: {error}; only SELECT and ASK are answered") from None
+    if query.algebra.name not in ("SelectQuery", "AskQuery"):
+        raise QueryError(f"{query.algebra.name} is not answered; use SELECT or ASK")
     if _calls_out(query.algebra):
         raise QueryError("the query uses SERVICE; hepagraph answers from its own ontology only")
     if query.algebra.get("datasetClause"):
         raise QueryError("the query names another graph (FROM); hepagraph answers from its own ontology only")
+    return query
+
+
+def run_query(graph: Graph, text: str) -> Rows:
+    """Answer a SELECT or ASK query; IRIs of known prefixes come back as ``prefix:name``.
+
+    The prefixes fl, id, prov, dcterms, skos, rdf, rdfs, owl and xsd need not be declared.
+
+    Raises
+    ------
+    QueryError
+        The query cannot be parsed or answered, or asks for what is not allowed (see `check_query`).
+    """
+    query = check_query(text)
     try:
         result = graph.query(query)
         if result.type == "ASK":
             return Rows(("answer",), ((bool(result.askAnswer),),))
-        if result.type != "SELECT":
-            raise QueryError(f"{result.type} queries are not answered; use SELECT or ASK")
         columns = tuple(str(name) for name in result.vars or ())
         rows = tuple(tuple(_plain(value) for value in row) for row in result if isinstance(row, tuple))
-    except QueryError:
-        raise
     except Exception as error:
         raise QueryError(f"the query cannot be answered: {error}") from None
     return Rows(columns, rows)
@@ -74,22 +92,39 @@ def _calls_out(part: Any) -> bool:
     return False
 
 
-def _plain(value: object) -> str | int | float | bool | None:
-    """Turn an RDF term into a JSON value."""
+def _plain(value: object) -> Plain:
+    """Turn an rdflib term into a JSON value."""
     if value is None:
         return None
     if isinstance(value, URIRef):
-        text = str(value)
-        for prefix, namespace in PREFIXES.items():
-            if text.startswith(namespace):
-                return f"{prefix}:{text[len(namespace) :]}"
-        return text
+        return plain_iri(str(value))
     if isinstance(value, Literal):
-        python = value.toPython()
-        if isinstance(python, bool | int | float):
-            return python
-        try:
-            return float(python) if value.datatype and "decimal" in value.datatype else str(value)
-        except (TypeError, ValueError):
-            return str(value)
+        return plain_literal(str(value), str(value.datatype or ""))
     return str(value)
+
+
+def plain_iri(text: str) -> str:
+    """Shorten an IRI by the known prefixes.
+
+    >>> plain_iri("https://w3id.org/hepagraph/schema#k")
+    'fl:k'
+    """
+    for prefix, namespace in PREFIXES.items():
+        if text.startswith(namespace):
+            return f"{prefix}:{text[len(namespace) :]}"
+    return text
+
+
+def plain_literal(text: str, datatype: str) -> Plain:
+    """Turn a literal into a JSON value by its datatype; reals are rounded to 12 significant digits.
+
+    >>> plain_literal("0.50", "http://www.w3.org/2001/XMLSchema#decimal"), plain_literal("a", "")
+    (0.5, 'a')
+    """
+    if datatype in _INTEGERS:
+        return int(text)
+    if datatype in _REALS:
+        return float(f"{float(text):.12g}")
+    if datatype == _XSD + "boolean":
+        return text in ("true", "1")
+    return text

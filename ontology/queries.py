@@ -1,0 +1,117 @@
+"""Named queries: SPARQL files with a question as their first line and parameters in their head.
+
+A head line ``# param primary: id:primary_{} | a known primary`` lets ``primary=ovarian`` bind ``?primary`` to the
+individual of that name; ``# param size_mm: number = 8 | lesion size`` takes a number, 8 unless said. A parameter
+without a default that is not given leaves its variable open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hepagraph.ontology.errors import QueryError, nearest
+from hepagraph.ontology.sparql import PREFIXES
+from hepagraph.ontology.stores import Store
+
+_PARAM = re.compile(r"#\s*param\s+(\w+):\s*(\S+)(?:\s*=\s*(\S+))?\s*(?:\|\s*(.*))?$")
+_WHERE = re.compile(r"\bwhere\s*\{|\bask\s*\{", re.IGNORECASE)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: an individual named by a pattern such as ``id:primary_{}``, or ``number``."""
+
+    name: str
+    pattern: str
+    default: str | None
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A query that an ontology brings: its name, the question it answers, its parameters and text."""
+
+    name: str
+    question: str
+    parameters: tuple[Parameter, ...]
+    text: str
+
+
+def read_query(path: Path) -> NamedQuery:
+    """Read a query file; the first comment line is its question."""
+    text = path.read_text(encoding="utf-8")
+    return parse_query(path.stem, text)
+
+
+def parse_query(name: str, text: str) -> NamedQuery:
+    """Read a query's head.
+
+    >>> query = parse_query("q", "# Which?\\n# param size: number = 8 | in mm\\nSELECT ?s WHERE { ?s ?p ?size }")
+    >>> query.question, query.parameters[0].default
+    ('Which?', '8')
+    """
+    comments = [line.strip() for line in text.splitlines() if line.strip().startswith("#")]
+    found = [match for line in comments if (match := _PARAM.fullmatch(line))]
+    parameters = tuple(Parameter(m[1], m[2], m[3], m[4] or "") for m in found)
+    question = next((line.lstrip("# ") for line in comments if not _PARAM.fullmatch(line)), "")
+    return NamedQuery(name, question, parameters, text)
+
+
+def bind(query: NamedQuery, given: Mapping[str, str], store: Store) -> str:
+    """Return the query's text with its parameters bound by VALUES.
+
+    Raises
+    ------
+    QueryError
+        A parameter is not the query's, or its value names nothing in the ontology.
+    """
+    known = {parameter.name: parameter for parameter in query.parameters}
+    for name in given:
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"; did you mean {close}?" if close else ""
+            allowed = ", ".join(known) or "none"
+            raise QueryError(f"{query.name}: no parameter {name!r}{hint}; parameters: {allowed}")
+    text = query.text
+    for parameter in query.parameters:
+        value = given.get(parameter.name, parameter.default)
+        if value is not None:
+            text = _with_value(text, parameter, _term(query, parameter, value, store))
+    return text
+
+
+def _with_value(text: str, parameter: Parameter, term: str) -> str:
+    match = _WHERE.search(text)
+    if match is None:
+        raise QueryError("the query has no WHERE { to bind parameters in")
+    return f"{text[: match.end()]} VALUES ?{parameter.name} {{ {term} }}{text[match.end() :]}"
+
+
+def _term(query: NamedQuery, parameter: Parameter, value: str, store: Store) -> str:
+    where = f"{query.name}: {parameter.name}={value}"
+    if parameter.pattern == "number":
+        if not _NUMBER.fullmatch(value):
+            raise QueryError(f"{where}: is not a number ({parameter.help})")
+        return value
+    if not _NAME.fullmatch(value):
+        raise QueryError(f"{where}: names are lower-case letters, digits and underscores ({parameter.help})")
+    names = _names(parameter.pattern, store)
+    if value not in names:
+        close = nearest(value, names)
+        hint = f"; did you mean {close}?" if close else ""
+        some = ", ".join(sorted(names)[:40]) + (", ..." if len(names) > 40 else "")
+        raise QueryError(f"{where}: nothing in the ontology is called so{hint}; allowed: {some}")
+    return parameter.pattern.replace("{}", value)
+
+
+def _names(pattern: str, store: Store) -> set[str]:
+    """Return what may stand for ``{}``: the local names that fit the pattern."""
+    prefix, _, head = pattern.replace("{}", "").partition(":")
+    start = PREFIXES[prefix] + head
+    rows = store.query(f'SELECT DISTINCT ?s WHERE {{ ?s a ?c . FILTER (strstarts(str(?s), "{start}")) }}').rows
+    return {str(row[0]).removeprefix(f"{prefix}:{head}") for row in rows}
