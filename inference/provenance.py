@@ -1,13 +1,14 @@
 """The compiled network as RDF: every row of every table, and the chain from it to statements and papers.
 
-Rows (``fl:ConditionalDistribution``) are compiled from cells and factors, these from statements, causal relations
-and the weighting policy; a cell borrows from the more general cell. The triples come as lines of N-Triples, which
+Rows (``fl:ConditionalDistribution``) come from cells, factors and causal relations; cells and factors from
+statements and the weighting policy; a cell borrows from the more general cell. The triples come as lines of N-Triples, which
 every store reads.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,26 @@ COMPILED_TERMS = (
     "hasParameter",
     "ofState",
     "probability",
+    "rowFrom",
     "compiledFrom",
     "borrowsFrom",
+    "drawsOn",
 )
+_PARAMETER_TERMS = ("Parameter", "hasParameter", "ofState", "probability")
 
 
 def asks_for_compiled(query: str) -> bool:
     """Return whether a query names a term of the compiled layer, which must then be made first."""
-    return any(f"fl:{term}" in query or f"{SCHEMA_IRI}{term}" in query for term in COMPILED_TERMS)
+    return _names_any(query, COMPILED_TERMS)
+
+
+def asks_for_parameters(query: str) -> bool:
+    """Return whether a query names the probabilities of rows, which are most of the compiled layer."""
+    return _names_any(query, _PARAMETER_TERMS)
+
+
+def _names_any(query: str, terms: Iterable[str]) -> bool:
+    return any(re.search(rf"(\bfl:|{re.escape(SCHEMA_IRI)}){term}\b", query) for term in terms)
 
 
 def compiled_lines(graph: nx.MultiDiGraph[str], *, parameters: bool = True) -> Iterator[str]:
@@ -78,7 +91,6 @@ class _Writer:
 
     def cells(self) -> Iterator[str]:
         """Yield every cell with its statements and the cell it borrows from."""
-        root, parents = self._skeleton.root, self._skeleton.parent_of
         for variable, cells in self._skeleton.cells.items():
             for given, cell in cells.items():
                 name = _made("cell", variable, given)
@@ -87,9 +99,15 @@ class _Writer:
                 yield _triple(name, "underCondition", self._iris[given])
                 yield _triple(name, "compiledFrom", self._policy)
                 yield from (_triple(name, "compiledFrom", statement.iri) for statement in cell.statements)
-                if given != root:
-                    broader = parents.get(given, given)
-                    yield _triple(name, "borrowsFrom", _made("cell", variable, root if broader == given else broader))
+                line = self._line(given)
+                yield from (_triple(name, "drawsOn", _made("cell", variable, other)) for other in line)
+                if len(line) > 1:
+                    yield _triple(name, "borrowsFrom", _made("cell", variable, line[1]))
+
+    def _line(self, given: str) -> list[str]:
+        """Return an entity or subtype and what it borrows from: its entity, then all lesions."""
+        root, entity = self._skeleton.root, self._skeleton.parent_of.get(given, given)
+        return list(dict.fromkeys([given, *(() if given == root else (entity, root))]))
 
     def factors(self) -> Iterator[str]:
         """Yield what each context variable contributes to the tables of entity and subtype."""
@@ -131,7 +149,7 @@ class _Writer:
             yield _triple(name, "ofVariable", variable or f"{SCHEMA_IRI}{child.title()}Node")
             for states, i in zip(conditions, index, strict=True):
                 yield _triple(name, "underCondition", states[i])
-            yield from (_triple(name, "compiledFrom", origin) for origin in self._origins(table, index))
+            yield from (_triple(name, "rowFrom", origin) for origin in self._origins(table, index))
             if parameters:
                 yield from _parameters(name, ends, table.values[index])
 
@@ -187,7 +205,7 @@ def unreachable_rows(graph: nx.MultiDiGraph[str]) -> list[str]:
     rows = []
     for line in compiled_lines(graph, parameters=False):
         subject, predicate, end = (part.strip("<>") for part in line.split()[:3])
-        if predicate.endswith(("#compiledFrom", "#borrowsFrom")):
+        if predicate.endswith(("#rowFrom", "#compiledFrom", "#borrowsFrom")):
             links.setdefault(subject, set()).add(end)
         elif end.endswith("#ConditionalDistribution"):
             rows.append(subject)

@@ -15,12 +15,18 @@ ENVIRONMENT_VARIABLE = "HEPAGRAPH_ONTOLOGY"
 
 @dataclass(frozen=True, slots=True)
 class OntologyFiles:
-    """The files of one ontology: facts to load, shapes to check them with, named queries."""
+    """The files of one ontology: facts to load, shapes to check them with, named queries, matches to others."""
 
     directory: Path
     data: tuple[Path, ...]
     shapes: tuple[Path, ...]
     queries: tuple[Path, ...]
+    mappings: tuple[Path, ...] = ()
+
+    @property
+    def evidence(self) -> Path:
+        """The folder in which evidence stands, one file a source."""
+        return self.directory / "evidence"
 
 
 def find_ontology(directory: str | Path | None = None) -> OntologyFiles:
@@ -43,8 +49,9 @@ def find_ontology(directory: str | Path | None = None) -> OntologyFiles:
     facts = [p for p in sorted(root.rglob("*.ttl")) if p.relative_to(root).parts[0] not in ("schema", "shapes")]
     if not facts:
         raise OntologyError(f"{chosen}: holds no Turtle file (*.ttl) with facts")
-    queries = sorted((root / "queries").glob("*.rq"))
-    return OntologyFiles(root, (*schema, *facts), tuple(shapes), tuple(queries))
+    queries = sorted((root / "queries").rglob("*.rq"))
+    mappings = sorted((root / "mappings").rglob("*.sssom.tsv"))
+    return OntologyFiles(root, (*schema, *facts), tuple(shapes), tuple(queries), tuple(mappings))
 
 
 def content_hash(files: OntologyFiles) -> str:

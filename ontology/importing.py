@@ -71,7 +71,8 @@ def plan_import(text: str, name: str, graph: Graph, directory: Path) -> Import:
     """
     lookup = Lookup(graph)
     rows = read_sheet(text, name, lookup)
-    problems = [*_repeats(rows, graph), *(problem for row in rows for problem in _rules(row, lookup, graph))]
+    problems = [*_repeats(rows, graph), *_loose_ends(rows, graph)]
+    problems += [problem for row in rows for problem in _rules(row, lookup, graph)]
     if problems:
         raise CaseError(problems)
     sources = _Sources(graph)
@@ -84,7 +85,7 @@ def plan_import(text: str, name: str, graph: Graph, directory: Path) -> Import:
             texts[path] = path.read_text(encoding="utf-8") if path.exists() else HEADER
         if is_new:
             texts[path] += "\n" + _source_block(source, row)
-        texts[path] += "\n" + _statement_block(row, source, lookup)
+        texts[path] += "\n" + _statement_block(row, source) + _returned(row, graph)
         counts[path] = counts.get(path, 0) + 1
     return Import(texts, counts)
 
@@ -107,6 +108,17 @@ def _repeats(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
         if other is not row and "duplicate_of" not in {*row.facts, *other.facts}:
             advice = "drop one, or name the other in duplicate_of"
             yield Problem("duplicate", row.where, f"says the same as {other.where}", advice=advice)
+
+
+def _loose_ends(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
+    """Yield references to statements that are neither in the ontology nor in the sheet."""
+    here = {row.subject for row in rows}
+    for row in rows:
+        for column in ("duplicate_of", "disagrees_with"):
+            for other in row.facts.get(column, ()):
+                if local_name(other) not in here and (other, RDF.type, None) not in graph:
+                    what = f"{local_name(other).removeprefix('ev_')!r} is no statement of the ontology or the sheet"
+                    yield Problem("reference", f"{row.where} / {column}", what, advice="give the id of its row")
 
 
 def _rules(row: Row, lookup: Lookup, graph: Graph) -> Iterable[Problem]:
@@ -195,7 +207,7 @@ def _source_block(node: URIRef, row: Row) -> str:
     return " ;\n".join(lines) + " .\n"
 
 
-def _statement_block(row: Row, source: URIRef, lookup: Lookup) -> str:
+def _statement_block(row: Row, source: URIRef) -> str:
     facts = dict(row.facts)
     facts.setdefault("quantity", (SCHEMA.ConditionalProbability,))
     counted = "k" in facts and "n" in facts
@@ -212,6 +224,12 @@ def _statement_block(row: Row, source: URIRef, lookup: Lookup) -> str:
     if own:
         lines.append("    fl:reviewStatus fl:Queued")
     return " ;\n".join([*lines, f"    prov:wasQuotedFrom id:{local_name(source)}"]) + " .\n"
+
+
+def _returned(row: Row, graph: Graph) -> str:
+    """Write the other side of a disagreement with a statement that is in the ontology already."""
+    others = [o for o in row.facts.get("disagrees_with", ()) if (o, RDF.type, None) in graph]
+    return "".join(f"{_term(other)} fl:disagreesWith id:{row.subject} .\n" for other in others)
 
 
 def _term(value: Node) -> str:

@@ -12,7 +12,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import RDFS, SKOS
 
 from hepagraph.ontology.errors import OntologyError, Problem, nearest
-from hepagraph.ontology.files import PACKAGED
+from hepagraph.ontology.files import PACKAGED, OntologyFiles
 from hepagraph.ontology.namespaces import DCTERMS, ID_IRI, SCHEMA_IRI, local_name
 
 MAPPINGS = PACKAGED / "mappings"
@@ -110,6 +110,12 @@ def mapping_triples(sets: Iterable[MappingSet]) -> Iterator[tuple[URIRef, URIRef
             yield match.object, RDFS.label, Literal(match.object_label, lang="en")
 
 
+def mapping_lines(files: OntologyFiles) -> Iterator[str]:
+    """Yield the matches of an ontology as lines of N-Triples."""
+    for triple in mapping_triples(read_set(path) for path in files.mappings):
+        yield " ".join(term.n3() for term in triple) + " .\n"
+
+
 def check_closed_labels(graph: Graph, sets: Iterable[MappingSet], licences: Mapping[str, Licence]) -> tuple[str, ...]:
     """Return what would ship against a licence, sorted: sets in the wrong folder, and labels of closed vocabularies."""
     problems = set()
@@ -127,6 +133,14 @@ def check_closed_labels(graph: Graph, sets: Iterable[MappingSet], licences: Mapp
         things = {str(thing) for thing in graph.subjects(kind) if str(thing).startswith(closed)}
         problems |= {f"{thing}: its licence does not let the {local_name(kind)} ship; delete it" for thing in things}
     return tuple(sorted(problems))
+
+
+def closed_label_problems(files: OntologyFiles, graph: Graph) -> tuple[str, ...]:
+    """Return what an ontology, loaded as ``graph``, would ship against a licence; empty where it has no mappings."""
+    if not files.mappings:
+        return ()
+    sets = tuple(read_set(path) for path in files.mappings)
+    return check_closed_labels(graph, sets, load_licences(files.directory / "mappings"))
 
 
 def licence_notes(sets: Iterable[MappingSet], licences: Mapping[str, Licence]) -> str:

@@ -63,7 +63,7 @@ def parse_query(name: str, text: str) -> NamedQuery:
 
 
 def bind(query: NamedQuery, given: Mapping[str, str], store: Store) -> str:
-    """Return the query's text with its parameters bound by VALUES.
+    """Return the query's text with its parameters filled in.
 
     Raises
     ------
@@ -86,10 +86,16 @@ def bind(query: NamedQuery, given: Mapping[str, str], store: Store) -> str:
 
 
 def _with_value(text: str, parameter: Parameter, term: str) -> str:
+    """Put the term for the variable in the query's body; a projected variable is bound to it as well."""
     match = _WHERE.search(text)
-    if match is None:
-        raise QueryError("the query has no WHERE { to bind parameters in")
-    return f"{text[: match.end()]} VALUES ?{parameter.name} {{ {term} }}{text[match.end() :]}"
+    end = text.rfind("}")
+    if match is None or end < match.end():
+        raise QueryError("the query has no WHERE { } to bind parameters in")
+    variable = re.compile(rf"[?$]{parameter.name}\b")
+    head, body, tail = text[: match.end()], text[match.end() : end], text[end:]
+    projected = any(variable.search(line) for line in head.splitlines() if not line.lstrip().startswith("#"))
+    values = f" VALUES ?{parameter.name} {{ {term} }}" if projected else ""
+    return head + values + variable.sub(term, body) + tail
 
 
 def _term(query: NamedQuery, parameter: Parameter, value: str, store: Store) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
 
 from rdflib import Graph, URIRef
 from rdflib.namespace import RDF, SH
 from rdflib.term import Node
 
-from hepagraph.ontology.errors import MissingExtraError
+from hepagraph.ontology.errors import MissingExtraError, OntologyError
 from hepagraph.ontology.files import OntologyFiles
-from hepagraph.ontology.namespaces import PROV, SCHEMA_IRI, local_name
+from hepagraph.ontology.importing import Import
+from hepagraph.ontology.namespaces import PROV, local_name
 from hepagraph.ontology.store import load_ontology, parse_turtle
 
 
@@ -41,19 +46,67 @@ def validate_ontology(files: OntologyFiles) -> tuple[Violation, ...]:
     MissingExtraError
         pyshacl is not installed.
     """
+    return validate_graph(load_ontology(files), files)
+
+
+def validate_import(files: OntologyFiles, plan: Import) -> tuple[Violation, ...]:
+    """Return the violations that the ontology would have with an import in it."""
+    data = load_ontology(files)
+    for text in plan.texts.values():
+        data.parse(data=text, format="turtle")
+    return validate_graph(data, files)
+
+
+def validate_graph(data: Graph, files: OntologyFiles, *, engine: str = "auto") -> tuple[Violation, ...]:
+    """Return every violation of the ontology's shapes in a graph, sorted.
+
+    pyshacl evaluates the shapes. Where pyoxigraph is installed it answers those constraints that are one SPARQL query
+    over the whole graph (``sh:targetNode`` with ``sh:sparql``), which takes a tenth of the time; ``engine="pyshacl"``
+    leaves all of them to pyshacl.
+    """
     try:
         from pyshacl import validate
     except ImportError:
         raise MissingExtraError("validation", "validate") from None
-    data = load_ontology(files)
     shapes = Graph()
     for path in files.shapes:
         parse_turtle(path, shapes)
-    _, report, _ = validate(data, shacl_graph=shapes, inference="none", advanced=True)
+    fast = engine == "auto" and find_spec("pyoxigraph") is not None
+    found = set(_whole_graph_violations(data, shapes)) if fast else set()
+    _, report, _ = validate(data, shacl_graph=shapes, inference="none", advanced=True, inplace=True)
     if not isinstance(report, Graph):
-        raise TypeError(f"pyshacl returned {type(report).__name__} instead of a report graph")
-    found = {_violation(data, report, result) for result in report.subjects(RDF.type, SH.ValidationResult)}
+        raise OntologyError(f"the shapes cannot be evaluated: {report}; mend the files in shapes/")
+    found |= {_violation(data, report, result) for result in report.subjects(RDF.type, SH.ValidationResult)}
     return tuple(sorted(found, key=str))
+
+
+def _whole_graph_violations(data: Graph, shapes: Graph) -> Iterator[Violation]:
+    """Yield what the whole-graph constraints find, and take them out of ``shapes``."""
+    import pyoxigraph
+
+    store = pyoxigraph.Store()
+    store.bulk_load(input=data.serialize(format="nt").encode(), format=pyoxigraph.RdfFormat.N_TRIPLES)
+    rules = [(s, o) for s, o in shapes.subject_objects(SH.sparql) if (s, SH.targetNode, None) in shapes]
+    prefixes = {str(shapes.value(d, SH.prefix)): str(shapes.value(d, SH.namespace)) for d in shapes.objects(None, SH.declare)}
+    for shape, rule in rules:
+        focus = shapes.value(shape, SH.targetNode)
+        text = str(shapes.value(rule, SH.select))
+        message = str(shapes.value(rule, SH.message))
+        query = re.sub(r"\$this\b", "", text.replace("GROUP BY $this", "GROUP BY"))
+        for solution in store.query(query, prefixes=prefixes):
+            value = solution["value"]
+            filled = re.sub(r"{\?(\w+)}", lambda m, row=solution: _said(row[m[1]]), message)
+            yield _named(data, str(value.value), filled)
+        shapes.remove((shape, SH.sparql, rule))
+
+
+def _said(term: Any) -> str:
+    return "" if term is None else str(term.value)
+
+
+def _named(data: Graph, iri: str, message: str) -> Violation:
+    source = data.value(URIRef(iri), PROV.wasQuotedFrom)
+    return Violation(local_name(URIRef(iri)), "", "", message, local_name(source) if source is not None else "")
 
 
 def _violation(data: Graph, report: Graph, result: Node) -> Violation:
@@ -61,10 +114,8 @@ def _violation(data: Graph, report: Graph, result: Node) -> Violation:
     path = report.value(result, SH.resultPath)
     value = report.value(result, SH.value)
     messages = sorted(str(message) for message in report.objects(result, SH.resultMessage))
-    if isinstance(value, URIRef) and str(focus).startswith(
-        SCHEMA_IRI
-    ):  # a rule over a whole class names its culprit as value
-        focus, value = value, None
+    if isinstance(value, URIRef) and (result, SH.sourceConstraintComponent, SH.SPARQLConstraintComponent) in report:  # names its culprit as value
+        return _named(data, str(value), "; ".join(messages))
     source = data.value(focus, PROV.wasQuotedFrom) if focus is not None else None
     return Violation(
         focus=local_name(focus) if focus is not None else "?",

@@ -1,42 +1,118 @@
-"""Count what an ontology holds."""
+"""Count what an ontology holds, and what of its evidence the network uses."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from rdflib import Graph
+
 from hepagraph.inference.network import Network
 from hepagraph.kg import Statement
+from hepagraph.ontology.errors import OntologyError
+from hepagraph.ontology.files import OntologyFiles
+from hepagraph.ontology.mappings import read_set
+from hepagraph.ontology.namespaces import DCTERMS, SCHEMA
 
 if TYPE_CHECKING:
     import networkx as nx
 
+_GRADES = ("A", "B", "C", "D")
 
-def ontology_statistics(graph: nx.MultiDiGraph[str], network: Network, triples: int) -> dict[str, Any]:
-    """Return counts of things, statements and coverage; every value is a number or a map to numbers.
 
-    Coverage counts the (entity, feature) cells of the widest differential by their best statement:
-    ``counted`` (k of n or a proportion, grade A or B), ``words`` (grade C), ``judgement`` (grade D), ``none``.
+def ontology_statistics(
+    files: OntologyFiles, rdf: Graph, graph: nx.MultiDiGraph[str], network: Network
+) -> dict[str, Any]:
+    """Return counts of things, statements, sources, matches and coverage.
+
+    ``concepts_by_class`` counts individuals by their class of the T-Box; ``review_concepts`` those that carry a
+    review's own term. ``coverage`` maps entity to feature to the best grade (A, B, C, D or none) and the number of
+    statements pooled there; ``cells_by_best_evidence`` sums it up: counted (A, B), words (C), judgement (D), none.
     """
     statements = {s.id: s for _, _, data in graph.edges(data=True) for s in data["evidence"]}
-    entities = max(network.differentials.values(), key=len)
-    cells = [_best(network.evidence.get((f, e), ())) for f in network.variables("feature") for e in entities]
+    coverage = coverage_of(network)
+    best = [cell["best"] for features in coverage.values() for cell in features.values()]
+    words = {"A": "counted", "B": "counted", "C": "words", "D": "judgement"}
+    kinds = Counter(kind for _, kind in graph.nodes(data="kind"))
     return {
-        "triples": triples,
-        "nodes": graph.number_of_nodes(),
+        "triples": len(rdf),
+        "concepts": graph.number_of_nodes(),
+        "review_concepts": len(set(rdf.objects(None, DCTERMS.identifier))),
         "edges": graph.number_of_edges(),
-        "things": dict(sorted(Counter(kind for _, kind in graph.nodes(data="kind")).items())),
+        "figures": kinds["Figure"],
         "statements": len(statements),
-        "statements_by_grade": dict(sorted(Counter(s.grade for s in statements.values()).items())),
-        "statements_by_quantity": dict(sorted(Counter(s.quantity for s in statements.values()).items())),
+        "statements_imported": sum(1 for s in statements.values() if s.row_id and s.grade != "D"),
+        "statements_in_network": len({s.id for found in network.evidence.values() for s in found}),
+        "rows_left_out": len(left_out_rows(files)),
+        "disagreements": len(list(rdf.subject_objects(SCHEMA.disagreesWith))) // 2,
         "sources": len({s.source.id for s in statements.values()}),
-        "cells": len(cells),
-        "cells_by_best_evidence": dict(sorted(Counter(cells).items())),
+        "sources_with_doi_or_pmid": len({s.source.id for s in statements.values() if s.source.doi or s.source.pmid}),
+        "cells": len(best),
         "network_variables": len(network.states),
         "network_parameters": sum(t.values.size for t in network.tables.values()),
+        "concepts_by_class": dict(sorted(kinds.items())),
+        "statements_by_grade": dict(sorted(Counter(s.grade for s in statements.values()).items())),
+        "statements_by_quantity": dict(sorted(Counter(s.quantity for s in statements.values()).items())),
+        "matches_by_vocabulary": dict(sorted(_matches(files).items())),
+        "cells_by_best_evidence": dict(sorted(Counter(words.get(grade, "none") for grade in best).items())),
+        "coverage": coverage,
     }
 
 
-def _best(statements: tuple[Statement, ...]) -> str:
-    grades = {statement.grade for statement in statements}
-    return "counted" if grades & {"A", "B"} else "words" if "C" in grades else "judgement" if grades else "none"
+def _matches(files: OntologyFiles) -> dict[str, int]:
+    return {found.vocabulary: len(found.matches) for found in map(read_set, files.mappings)}
+
+
+def coverage_of(network: Network) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return by entity of the widest differential, then by feature, the best grade and the number of statements."""
+    entities = max(network.differentials.values(), key=len)
+    return {
+        entity: {feature: _cell(network.evidence.get((feature, entity), ())) for feature in network.variables("feature")}
+        for entity in entities
+    }
+
+
+def _cell(statements: tuple[Statement, ...]) -> dict[str, Any]:
+    grades = Counter(statement.grade for statement in statements)
+    best = next((grade for grade in _GRADES if grades[grade]), "none")
+    return {"best": best, "statements": len(statements), "by_grade": dict(sorted(grades.items()))}
+
+
+def left_out_rows(files: OntologyFiles) -> list[tuple[str, str]]:
+    """Return the rows of the evidence tables that were not imported, with the reason, from ``evidence/left_out.tsv``."""
+    path = files.evidence / "left_out.tsv"
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], start=2):
+        cells = line.split("\t")
+        if len(cells) != 2 or not all(cells):
+            raise OntologyError(f"{path}: line {number}: needs a row id, a tab and a reason")
+        rows.append((cells[0], cells[1]))
+    return rows
+
+
+def use_of_evidence(graph: nx.MultiDiGraph[str], network: Network) -> list[tuple[str, str]]:
+    """Return each statement, by id, and how it is used: in the network, or why not."""
+    used = {s.id for found in network.evidence.values() for s in found}
+    statements = {s.id: s for _, _, data in graph.edges(data=True) for s in data["evidence"]}
+    return [(name, _use(statements[name], name in used)) for name in sorted(statements)]
+
+
+def _use(statement: Statement, used: bool) -> str:
+    if used:
+        return "in the network"
+    if not statement.may_reach_cpt:
+        return f"quantity that never reaches the network: {statement.quantity}"
+    if statement.kept_apart:
+        return f"kept apart: {statement.kept_apart}"
+    if statement.duplicate:
+        return "repeats another statement"
+    if statement.selected:
+        return "selected sample"
+    if statement.quantity in ("SubtypeShare", "Prevalence", "PriorWeight"):
+        return f"{statement.quantity}: read where shares and priors are set, if its condition is one of theirs"
+    if statement.context:
+        return "holds under a condition that is no parent of the feature yet"
+    return "its modality, unit or number does not fit the feature's table"
+

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,6 +69,13 @@ def _reason(reason: Reason) -> list[str]:
         row = f" [{statement.row_id}]" if statement.row_id else ""
         lines.append(f"              {statement.figure()}, grade {statement.grade}, {statement.source.short()}{row}")
     return lines
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Return rows as comma-separated values with a header line."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([columns, *rows])
+    return stream.getvalue()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

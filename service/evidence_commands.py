@@ -1,0 +1,154 @@
+"""``hepagraph evidence``: bring statements in from a spreadsheet, write them out, and say what is used and what not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from hepagraph.ontology.errors import OntologyError
+from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
+from hepagraph.service.text import csv_text, table
+
+
+@click.group()
+def evidence() -> None:
+    """Import, export and report evidence statements."""
+
+
+@evidence.command("import")
+@click.argument("sheet", metavar="FILE.csv|-", required=False)
+@click.option("--dry-run", is_flag=True, help="Check and say what would be written; write nothing.")
+@click.option("--columns", "show_columns", is_flag=True, help="Explain the columns of the sheet.")
+@json_option
+@ontology_option
+@reports_errors
+def import_sheet(
+    sheet: str | None, dry_run: bool, show_columns: bool, as_json: bool, ontology: str | None
+) -> None:
+    """Add the rows of a spreadsheet (CSV, UTF-8) to the ontology as Turtle, one file a publication.
+
+    Every row is checked first, against the ontology's terms and its shapes; one bad row and nothing is written.
+    Needed columns: id, given, grade, title. `--columns` explains all of them.
+    """
+    from hepagraph.ontology.files import find_ontology
+    from hepagraph.ontology.importing import plan_import
+    from hepagraph.ontology.sheet import COLUMNS, REQUIRED
+    from hepagraph.ontology.store import load_ontology
+    from hepagraph.ontology.validation import validate_import
+
+    if show_columns or sheet is None:
+        rows = [(c.name, "needed" if c.name in REQUIRED else "", c.help) for c in COLUMNS.values()]
+        click.echo(table(("column", "", "what it holds"), rows), nl=False)
+        return
+    files = find_ontology(ontology)
+    name = "standard input" if sheet == "-" else sheet
+    plan = plan_import(_sheet_text(sheet), name, load_ontology(files), files.evidence)
+    violations = validate_import(files, plan)
+    for violation in violations[:50]:
+        click.echo(f"hepagraph: {violation}", err=True)
+    if violations:
+        raise OntologyError(f"{name}: {len(violations)} violations of the shapes; nothing was written")
+    if not dry_run:
+        plan.write()
+    written = [{"file": str(path), "statements": count} for path, count in plan.counts.items()]
+    if as_json:
+        click.echo(json.dumps({"written": not dry_run, "files": written}))
+        return
+    click.echo(table(("file", "new statements"), [(row["file"], row["statements"]) for row in written]), nl=False)
+    total = sum(plan.counts.values())
+    click.echo(f"{total} statements {'would be ' if dry_run else ''}written to {len(written)} files")
+
+
+def _sheet_text(sheet: str) -> str:
+    from hepagraph.service.reading import MAXIMUM_BYTES
+
+    try:
+        if sheet == "-":
+            raw = click.get_binary_stream("stdin").read(MAXIMUM_BYTES + 1)
+        else:
+            with Path(sheet).open("rb") as stream:
+                raw = stream.read(MAXIMUM_BYTES + 1)
+        if len(raw) > MAXIMUM_BYTES:
+            raise OntologyError(f"{sheet}: is larger than {MAXIMUM_BYTES // 2**20} MiB; split it into several files")
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise OntologyError(f"{sheet}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise OntologyError(f"{sheet}: byte {error.start} is not UTF-8 text; save the sheet as CSV UTF-8") from None
+
+
+@evidence.command("export")
+@click.option("-o", "--output", default=None, metavar="FILE", help="Write here instead of standard output.")
+@ontology_option
+@reports_errors
+def export_sheet(output: str | None, ontology: str | None) -> None:
+    """Write the statements of the ontology as a spreadsheet that `import` reads."""
+    from hepagraph.ontology.files import find_ontology
+    from hepagraph.ontology.lookup import Lookup
+    from hepagraph.ontology.sheet import write_sheet
+    from hepagraph.ontology.store import load_ontology
+
+    graph = load_ontology(find_ontology(ontology))
+    write_output(write_sheet(graph, Lookup(graph)), output)
+
+
+@evidence.command()
+@click.option("--left-out", is_flag=True, help="List the rows that were not imported, with the reason.")
+@json_option
+@ontology_option
+@reports_errors
+def report(left_out: bool, as_json: bool, ontology: str | None) -> None:
+    """Say which published statements the network uses, and why it does not use the others."""
+    from hepagraph.ontology.files import find_ontology
+    from hepagraph.service.statistics import left_out_rows, use_of_evidence
+
+    files = find_ontology(ontology)
+    if left_out:
+        rows = left_out_rows(files)
+        if as_json:
+            click.echo(json.dumps([{"row_id": row, "reason": reason} for row, reason in rows]))
+        else:
+            click.echo(table(("row", "why it was not imported"), rows), nl=False)
+        return
+    from hepagraph.inference import compile_network
+    from hepagraph.kg import build_graph
+    from hepagraph.ontology.store import load_ontology
+
+    graph = build_graph(load_ontology(files))
+    uses = use_of_evidence(graph, compile_network(graph))
+    if as_json:
+        click.echo(json.dumps([{"statement": name, "use": use} for name, use in uses]))
+        return
+    counts: dict[str, int] = {}
+    for _, use in uses:
+        counts[use] = counts.get(use, 0) + 1
+    click.echo(table(("use", "statements"), sorted(counts.items(), key=lambda row: (-row[1], row[0]))), nl=False)
+
+
+@evidence.command()
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Write comma-separated values.")
+@ontology_option
+@reports_errors
+def coverage(as_json: bool, as_csv: bool, ontology: str | None) -> None:
+    """Show for every feature and entity the best grade of evidence and the number of statements."""
+    from hepagraph.inference import compile_network
+    from hepagraph.kg import build_graph
+    from hepagraph.ontology.files import find_ontology
+    from hepagraph.ontology.store import load_ontology
+    from hepagraph.service.statistics import coverage_of
+
+    network = compile_network(build_graph(load_ontology(find_ontology(ontology))))
+    found = coverage_of(network)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    entities = list(found)
+    rows = [
+        (feature, *(f"{found[e][feature]['best']} {found[e][feature]['statements']}" for e in entities))
+        for feature in network.variables("feature")
+    ]
+    columns = ("feature", *entities)
+    click.echo(csv_text(columns, rows) if as_csv else table(columns, rows), nl=False)
