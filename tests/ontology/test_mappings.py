@@ -78,16 +78,9 @@ def without_labels(text: str) -> str:
 # ---- the sets that ship
 
 
-def test_every_subject_is_in_the_ontology_or_announced(graph: Graph, sets: tuple[MappingSet, ...], data: Path) -> None:
-    """Things announced in pending.txt may be missing for now; one that has come must be struck from the list."""
-    listed = data / "mappings" / "pending.txt"
-    names = re.findall(r"^id:(\w+)$", listed.read_text(encoding="utf-8"), re.MULTILINE) if listed.exists() else []
-    pending = {URIRef(f"https://w3id.org/hepagraph/id/{name}") for name in names}
+def test_every_subject_is_in_the_ontology(graph: Graph, sets: tuple[MappingSet, ...]) -> None:
     present = set(graph.subjects())
-    subjects = {match.subject for one in sets for match in one.matches}
-    assert not subjects - present - pending
-    assert not pending & present, "these have come: delete their lines from pending.txt"
-    assert not pending - subjects, "nothing maps these: delete their lines from pending.txt"
+    assert not {match.subject for one in sets for match in one.matches} - present
 
 
 def test_every_set_says_its_terms(sets: tuple[MappingSet, ...], licences: dict[str, Licence]) -> None:
