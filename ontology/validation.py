@@ -72,8 +72,11 @@ def validate_graph(data: Graph, files: OntologyFiles, *, engine: str = "auto") -
     for path in files.shapes:
         parse_turtle(path, shapes)
     fast = engine == "auto" and find_spec("pyoxigraph") is not None
-    found = set(_whole_graph_violations(data, shapes)) if fast else set()
-    _, report, _ = validate(data, shacl_graph=shapes, inference="none", advanced=True, inplace=True)
+    try:
+        found = set(_whole_graph_violations(data, shapes)) if fast else set()
+        _, report, _ = validate(data, shacl_graph=shapes, inference="none", advanced=True, inplace=True)
+    except Exception as error:  # the two libraries and the parser below them raise many unrelated types
+        raise OntologyError(f"the shapes cannot be evaluated: {error}; mend the files in shapes/") from None
     if not isinstance(report, Graph):
         raise OntologyError(f"the shapes cannot be evaluated: {report}; mend the files in shapes/")
     found |= {_violation(data, report, result) for result in report.subjects(RDF.type, SH.ValidationResult)}

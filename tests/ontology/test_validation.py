@@ -32,7 +32,7 @@ BROKEN = [
     (STATEMENT.format("fl:grade fl:GradeA ; fl:countsMissing true"), "neither a number"),
     (STATEMENT.format(GOOD).replace("id:toss_heads", "id:toss_edge"), "state that nothing declares"),
     (STATEMENT.format(GOOD).replace("id:made_up", "id:hearsay"), "declared as an fl:Source"),
-    (STATEMENT.format(GOOD).replace("id:fair", "id:loaded"), "declared entity or subtype"),
+    (STATEMENT.format(GOOD).replace("id:fair", "id:loaded"), "declared entity, subtype or lesion class"),
     (STATEMENT.format(GOOD + " ; fl:disagreesWith id:heads_of_fair"), "from both sides"),
     (
         'id:Edge a fl:FeatureState ; fl:stateOf id:toss ; skos:notation "edge" ; skos:prefLabel "edge" .',

@@ -1,0 +1,62 @@
+"""Each of the fifteen constraints refuses its failing example, by pyshacl alone and by the quicker way alike.
+
+``tests/data/constraints/cNN_*.ttl`` breaks one constraint and nothing else; its first line says what must be said.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rdflib import Graph
+
+from hepagraph.inference.provenance import compiled_lines
+from hepagraph.kg import build_graph
+from hepagraph.ontology import OntologyError, find_ontology
+from hepagraph.ontology.store import load_ontology
+from hepagraph.ontology.validation import validate_graph
+
+DATA = Path(__file__).resolve().parents[1] / "data"
+EXAMPLES = sorted((DATA / "constraints").glob("c*.ttl"))
+
+
+@pytest.fixture(scope="module")
+def sound() -> Graph:
+    """The skin toy, with its compiled layer: conforms."""
+    graph = load_ontology(DATA / "skin")
+    graph.parse(data="".join(compiled_lines(build_graph(graph))), format="nt")
+    return graph
+
+
+def test_there_are_fifteen() -> None:
+    assert {path.name[:3] for path in EXAMPLES} == {f"c{i:02}" for i in range(1, 16)}
+
+
+@pytest.mark.parametrize("engine", ["auto", "pyshacl"])
+def test_the_sound_toy_conforms(sound: Graph, engine: str) -> None:
+    assert validate_graph(sound, find_ontology(DATA / "skin"), engine=engine) == ()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_a_failing_example_is_refused_and_says_why(sound: Graph, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    culprit, says = text.splitlines()[0].removeprefix("# ").split(": ", 1)
+    files = find_ontology(DATA / "skin")
+    found = {}
+    for engine in ("auto", "pyshacl"):
+        broken = sound + Graph().parse(data=text, format="turtle")
+        found[engine] = validate_graph(broken, files, engine=engine)
+    assert any(v.focus == culprit and says in v.message for v in found["auto"]), found["auto"]
+    assert {(v.focus, v.message) for v in found["auto"]} == {(v.focus, v.message) for v in found["pyshacl"]}
+    assert {v.focus for v in found["auto"]} == {culprit}
+
+
+def test_shapes_that_cannot_be_evaluated_are_named(tmp_path: Path) -> None:
+    (tmp_path / "shapes").mkdir()
+    (tmp_path / "facts.ttl").write_text((DATA / "coin" / "coin.ttl").read_text())
+    (tmp_path / "shapes" / "bad.ttl").write_text(
+        "@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix fl: <https://w3id.org/hepagraph/schema#> .\n"
+        'fl:Bad a sh:NodeShape ; sh:targetClass fl:Source ; sh:sparql [ sh:select "SELECT" ] .\n'
+    )
+    with pytest.raises(OntologyError, match="shapes cannot be evaluated"):
+        validate_graph(load_ontology(tmp_path), find_ontology(tmp_path))
