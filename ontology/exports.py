@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rdflib import Dataset, Graph, URIRef
+from rdflib import Graph, URIRef
 from rdflib.namespace import OWL, RDF, RDFS, SKOS
 from rdflib.term import Node
 
@@ -46,14 +46,19 @@ def to_nquads(files: OntologyFiles) -> str:
 
     The graph of ``evidence/some_source.ttl`` is ``https://w3id.org/hepagraph/graph/evidence/some_source``.
     """
-    dataset = Dataset()
+    lines: list[str] = []
     for path in files.data:
         inside = path.is_relative_to(files.directory)
         relative = path.relative_to(files.directory) if inside else path.relative_to(path.parents[1])
-        parse_turtle(path, dataset.graph(URIRef(GRAPH_IRI + relative.with_suffix("").as_posix())))
-    dataset.graph(URIRef(GRAPH_IRI + "mappings")).parse(data="".join(mapping_lines(files)), format="nt")
-    lines = (line for line in dataset.serialize(format="nquads").splitlines() if line.strip())
-    return "\n".join(sorted(lines)) + "\n"
+        lines += _quads(parse_turtle(path, Graph()), GRAPH_IRI + relative.with_suffix("").as_posix())
+    matches = Graph().parse(data="".join(mapping_lines(files)), format="nt")
+    return "\n".join(sorted([*lines, *_quads(matches, GRAPH_IRI + "mappings")])) + "\n"
+
+
+def _quads(graph: Graph, name: str) -> list[str]:
+    """Return a graph's triples as lines of N-Quads; its blank nodes keep their labels, which are unique."""
+    triples = (line for line in graph.serialize(format="nt").splitlines() if line.strip())
+    return [f"{line.removesuffix('.').rstrip()} <{name}> ." for line in triples]
 
 
 def to_obograph(graph: Graph) -> str:
@@ -63,10 +68,11 @@ def to_obograph(graph: Graph) -> str:
     See https://github.com/geneontology/obographs for the format.
     """
     subjects = sorted({s for s in graph.subjects(RDF.type) if isinstance(s, URIRef) and _ours(s)})
+    known = set(subjects)
     edges = [
         {"sub": str(s), "pred": "is_a" if p == RDFS.subClassOf else str(p), "obj": str(o)}
         for s, p, o in sorted(graph)
-        if isinstance(s, URIRef) and isinstance(o, URIRef) and _ours(s) and _ours(o) and p != RDF.type
+        if s in known and o in known and p != RDF.type
     ]
     header = URIRef(ID_IRI.rstrip("/"))
     version = graph.value(header, OWL.versionIRI)

@@ -15,7 +15,7 @@ from rdflib.term import Node
 from hepagraph.ontology.errors import CaseError, OntologyError, Problem
 from hepagraph.ontology.lookup import Lookup, snake
 from hepagraph.ontology.namespaces import DCTERMS, ID_IRI, PROV, SCHEMA, SCHEMA_IRI, local_name
-from hepagraph.ontology.sheet import SOURCE_COLUMNS, STATEMENT_COLUMNS, Row, read_sheet
+from hepagraph.ontology.sheet import COLUMNS, SOURCE_COLUMNS, STATEMENT_COLUMNS, Row, read_sheet
 
 HEADER = """@prefix fl: <https://w3id.org/hepagraph/schema#> .
 @prefix id: <https://w3id.org/hepagraph/id/> .
@@ -100,14 +100,30 @@ def _repeats(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
             advice = "give the row another id, or change the statement in its Turtle file"
             yield Problem("duplicate", where, f"{row.id!r} is in the ontology already", advice=advice)
         first.setdefault(row.subject, row.where)
-    cells: dict[tuple[object, ...], Row] = {}
+    cells = _known_cells(graph, {_title(row) for row in rows})
     for row in rows:
-        title = str(row.source.get("title", "")).casefold()
-        key = (title, *(tuple(sorted(row.facts.get(column, ()), key=str)) for column in _CELL))
-        other = cells.setdefault(key, row)
-        if other is not row and "duplicate_of" not in {*row.facts, *other.facts}:
+        key = (_title(row), *(tuple(sorted(row.facts.get(column, ()), key=str)) for column in _CELL))
+        where, marked = cells.setdefault(key, (row.where, "duplicate_of" in row.facts))
+        if where != row.where and not marked and "duplicate_of" not in row.facts:
             advice = "drop one, or name the other in duplicate_of"
-            yield Problem("duplicate", row.where, f"says the same as {other.where}", advice=advice)
+            yield Problem("duplicate", row.where, f"says the same as {where}", advice=advice)
+
+
+def _title(row: Row) -> str:
+    return snake(str(row.source.get("title", "")))
+
+
+def _known_cells(graph: Graph, titles: set[str]) -> dict[tuple[object, ...], tuple[str, bool]]:
+    """Return what the ontology's statements from publications of these titles say, and whether they are duplicates."""
+    terms = [COLUMNS[name].term for name in _CELL]
+    found: dict[tuple[object, ...], tuple[str, bool]] = {}
+    for source, title in graph.subject_objects(DCTERMS.title):
+        if snake(str(title)) in titles:
+            for statement in graph.subjects(PROV.wasQuotedFrom, source):
+                values = (tuple(sorted(graph.objects(statement, SCHEMA[term]), key=str)) for term in terms)
+                marked = (statement, SCHEMA.duplicateOf, None) in graph
+                found[(snake(str(title)), *values)] = (local_name(statement), marked)
+    return found
 
 
 def _loose_ends(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
