@@ -27,9 +27,11 @@ FOLDERS = ("kg", "ontology", "inference", "service", "tests", "benchmarks", ".ci
 # the schema, or fixed keys of a case.
 PLAIN = set(
     """
-    after and any are before complete does elsewhere few for free from given head hidden high known like low
+    after and another any are before complete does elsewhere few for free from given head hidden high known like low
     mixed multiple no none normal not number other over present absent round several sharp simple six third
-    typical under unknown us wide yes
+    than the typical under unknown us whole wide with yes
+    analysis change component content defined density echo eye fast half kind loss multi origin pattern
+    radial single site state subtypes histology
     beta cell centre computed delayed dynamic effect fill iso level location margin min pool product products
     pseudo setting shape sign size target value
     contrast imaging modality phase primary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hepagraph.ontology.mappings import licence_notes, load_licences, load_mappings
+from hepagraph.ontology.sssom import licence_notes, load_licences, load_mappings
 
 TARGET = Path(__file__).resolve().parent / "ontology" / "licences.md"
 

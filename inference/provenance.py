@@ -1,8 +1,8 @@
 """The compiled network as RDF: every row of every table, and the chain from it to statements and papers.
 
 Rows (``fl:ConditionalDistribution``) come from cells, factors and causal relations; cells and factors from
-statements and the weighting policy; a cell borrows from the more general cell. The triples come as lines of N-Triples, which
-every store reads.
+statements and the weighting policy; a cell borrows from the more general cell. The triples come as lines of
+N-Triples, which every store reads.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hepagraph.inference.compiling import Skeleton, compile_skeleton, read_skeleton
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table
 from hepagraph.inference.priors import prevalence_statements, prior_statements, sets_base, statements_of
-from hepagraph.kg.vocabulary import nodes_of_kind, origins, targets
+from hepagraph.kg.vocabulary import nodes_of_kind, targets
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.namespaces import ID_IRI, SCHEMA_IRI
 

@@ -11,8 +11,8 @@ from rdflib.term import Node
 
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.files import OntologyFiles
-from hepagraph.ontology.mappings import mapping_lines
 from hepagraph.ontology.namespaces import DCTERMS, ID_IRI, PROV, SCHEMA, SCHEMA_IRI
+from hepagraph.ontology.sssom import mapping_lines
 from hepagraph.ontology.store import load_ontology, parse_turtle
 
 GRAPH_IRI = "https://w3id.org/hepagraph/graph/"
@@ -90,7 +90,8 @@ def _ours(node: Node) -> bool:
 
 
 def _node(graph: Graph, subject: URIRef) -> dict[str, Any]:
-    label = graph.value(subject, SKOS.prefLabel) or graph.value(subject, RDFS.label) or graph.value(subject, DCTERMS.title)
+    names = (graph.value(subject, predicate) for predicate in (SKOS.prefLabel, RDFS.label, DCTERMS.title))
+    label = next((name for name in names if name is not None), None)
     types = set(graph.objects(subject, RDF.type))
     kind = "CLASS" if OWL.Class in types else "PROPERTY" if _is_property(types) else "INDIVIDUAL"
     node: dict[str, Any] = {"id": str(subject), "type": kind}

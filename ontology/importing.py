@@ -145,9 +145,7 @@ def _rules(row: Row, lookup: Lookup, graph: Graph) -> Iterable[Problem]:
     if n is not None and n < 1:
         yield Problem("counts", f"{row.where} / n", "n is not at least 1", advice="leave n empty if it is not known")
     elif k is not None and n is not None and value is not None and abs(value - k / n) > _ROUNDING:
-        yield Problem(
-            "counts", f"{row.where} / percent", f"{100 * value:g} % is not {k:g}/{n:g} = {100 * k / n:.1f} %"
-        )
+        yield Problem("counts", f"{row.where} / percent", f"{100 * value:g} % is not {k:g}/{n:g} = {100 * k / n:.1f} %")
     for low, high in (("ci_low", "ci_high"), ("range_low", "range_high")):
         a, b = row.number(low), row.number(high)
         if (a is None) != (b is None) or (a is not None and b is not None and a > b):
@@ -172,7 +170,7 @@ class _Sources:
     def __init__(self, graph: Graph) -> None:
         self._by_key: dict[tuple[str, str], URIRef] = {}
         self._taken: set[str] = set()
-        for node in sorted(graph.subjects(RDF.type, SCHEMA.Source)):
+        for node in sorted(graph.subjects(RDF.type, SCHEMA.Source), key=str):
             if not isinstance(node, URIRef):
                 continue
             self._taken.add(local_name(node))

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from rdflib import Graph, Namespace, URIRef
 from rdflib.namespace import RDF, SKOS
+from rdflib.term import Node
 
 from hepagraph.ontology.namespaces import ID, SCHEMA, local_name
 
@@ -33,7 +34,7 @@ class Lookup:
     @cached_property
     def _by_class(self) -> dict[str, dict[str, URIRef]]:
         found: dict[str, dict[str, URIRef]] = defaultdict(dict)
-        for subject, kind in sorted(self._graph.subject_objects(RDF.type)):
+        for subject, kind in sorted(self._graph.subject_objects(RDF.type), key=str):
             if isinstance(subject, URIRef) and str(kind).startswith(str(SCHEMA)):
                 for spelling in self._spellings(subject):
                     found[local_name(kind)].setdefault(spelling, subject)
@@ -43,10 +44,10 @@ class Lookup:
         labels = [snake(str(label)) for label in self._graph.objects(subject, SKOS.prefLabel)]
         return [self.spelling(subject), local_name(subject), *labels]
 
-    def spelling(self, node: object) -> str:
+    def spelling(self, node: Node) -> str:
         """Return how a sheet spells an individual: its notation, or its local name in snake case."""
-        notation = next(iter(sorted(map(str, self._graph.objects(node, SKOS.notation)))), None)  # type: ignore[arg-type]
-        return notation or snake(local_name(node))  # type: ignore[arg-type]
+        notations = sorted(map(str, self._graph.objects(node, SKOS.notation)))
+        return notations[0] if notations else snake(local_name(node))
 
     def find(self, text: str, classes: tuple[str, ...]) -> URIRef | None:
         """Return the individual of one of the classes that is spelt so, or None."""
@@ -63,17 +64,17 @@ class Lookup:
     def states(self, variable: URIRef) -> dict[str, URIRef]:
         """Return the states and groups of a variable by every spelling."""
         found: dict[str, URIRef] = {}
-        for node in sorted(self._graph.subjects(SCHEMA.stateOf, variable)):
+        for node in sorted(self._graph.subjects(SCHEMA.stateOf, variable), key=str):
             if isinstance(node, URIRef):
                 aliases = sorted(map(str, self._graph.objects(node, SCHEMA.alias)))
                 for spelling in (self.notation(node), *aliases, local_name(node)):
                     found.setdefault(spelling, node)
         return found
 
-    def notation(self, node: object) -> str:
+    def notation(self, node: Node) -> str:
         """Return the notation of a state, as cases spell it."""
-        return str(self._graph.value(node, SKOS.notation) or local_name(node))  # type: ignore[arg-type]
+        return str(self._graph.value(node, SKOS.notation) or local_name(node))
 
-    def owner(self, node: object) -> str:
+    def owner(self, node: Node) -> str:
         """Return the local name of the variable that a state belongs to."""
-        return local_name(self._graph.value(node, SCHEMA.stateOf) or node)  # type: ignore[arg-type]
+        return local_name(self._graph.value(node, SCHEMA.stateOf) or node)

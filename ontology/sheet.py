@@ -47,7 +47,7 @@ class Column:
 
 STATEMENT_COLUMNS = (
     Column("id", "rowId", "text", "your own id of the row; letters, digits, dashes"),
-    Column("quantity", "quantity", "thing", "what kind of number it is; conditional_probability unless said", ("Quantity",)),
+    Column("quantity", "quantity", "thing", "what the number is; conditional_probability unless said", ("Quantity",)),
     Column("feature", "feature", "thing", "what was looked at", _VARIABLES),
     Column("state", "state", "states", "the state or states seen, joined by |"),
     Column("state_text", "stateText", "text", "what was seen, where no declared state says it"),
@@ -146,7 +146,8 @@ def read_sheet(text: str, name: str, lookup: Lookup) -> tuple[Row, ...]:
         fields = {str(k).strip(): (v or "").strip() for k, v in record.items() if isinstance(v, str) or v is None}
         row, wrong = _read_row(f"{name} line {line}", fields, lookup)
         if None in record:
-            wrong.append(Problem("sheet", row.where, "has more fields than headings", advice="quote fields with commas"))
+            advice = "quote fields with commas"
+            wrong.append(Problem("sheet", row.where, "has more fields than headings", advice=advice))
         rows.append(row)
         problems += wrong
     if problems:

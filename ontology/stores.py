@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hepagraph.ontology.errors import MissingExtraError, OntologyError, QueryError
 from hepagraph.ontology.files import OntologyFiles
-from hepagraph.ontology.mappings import mapping_lines
 from hepagraph.ontology.sparql import PREFIXES, Rows, check_query, plain_iri, plain_literal, run_query
+from hepagraph.ontology.sssom import mapping_lines
 
 if TYPE_CHECKING:
     from rdflib import Graph
@@ -99,6 +99,8 @@ class OxigraphStore:
             found = self._store.query(text, prefixes=PREFIXES)
             if isinstance(found, self._ox.QueryBoolean):
                 return Rows(("answer",), ((bool(found),),))
+            if isinstance(found, self._ox.QueryTriples):
+                raise QueryError("only SELECT and ASK are answered")
             columns = tuple(variable.value for variable in found.variables)
             rows = tuple(tuple(self._plain(solution[name]) for name in columns) for solution in found)
         except (SyntaxError, ValueError, OSError, RuntimeError) as error:

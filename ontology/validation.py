@@ -90,16 +90,19 @@ def _whole_graph_violations(data: Graph, shapes: Graph) -> Iterator[Violation]:
     store = pyoxigraph.Store()
     store.bulk_load(input=data.serialize(format="nt").encode(), format=pyoxigraph.RdfFormat.N_TRIPLES)
     rules = [(s, o) for s, o in shapes.subject_objects(SH.sparql) if (s, SH.targetNode, None) in shapes]
-    prefixes = {str(shapes.value(d, SH.prefix)): str(shapes.value(d, SH.namespace)) for d in shapes.objects(None, SH.declare)}
+    declared = set(shapes.objects(None, SH.declare))
+    prefixes = {str(shapes.value(d, SH.prefix)): str(shapes.value(d, SH.namespace)) for d in declared}
     for shape, rule in rules:
-        focus = shapes.value(shape, SH.targetNode)
         text = str(shapes.value(rule, SH.select))
         message = str(shapes.value(rule, SH.message))
         query = re.sub(r"\$this\b", "", text.replace("GROUP BY $this", "GROUP BY"))
-        for solution in store.query(query, prefixes=prefixes):
-            value = solution["value"]
-            filled = re.sub(r"{\?(\w+)}", lambda m, row=solution: _said(row[m[1]]), message)
-            yield _named(data, str(value.value), filled)
+        solutions = store.query(query, prefixes=prefixes)
+        if not isinstance(solutions, pyoxigraph.QuerySolutions):
+            raise OntologyError(f"the constraint {message!r} is no SELECT query")
+        for solution in solutions:
+            named = re.split(r"{\?(\w+)}", message)
+            filled = [_said(solution[part]) if position % 2 else part for position, part in enumerate(named)]
+            yield _named(data, _said(solution["value"]), "".join(filled))
         shapes.remove((shape, SH.sparql, rule))
 
 
@@ -117,7 +120,8 @@ def _violation(data: Graph, report: Graph, result: Node) -> Violation:
     path = report.value(result, SH.resultPath)
     value = report.value(result, SH.value)
     messages = sorted(str(message) for message in report.objects(result, SH.resultMessage))
-    if isinstance(value, URIRef) and (result, SH.sourceConstraintComponent, SH.SPARQLConstraintComponent) in report:  # names its culprit as value
+    by_query = (result, SH.sourceConstraintComponent, SH.SPARQLConstraintComponent) in report
+    if isinstance(value, URIRef) and by_query:  # which names its culprit as the value
         return _named(data, str(value), "; ".join(messages))
     source = data.value(focus, PROV.wasQuotedFrom) if focus is not None else None
     return Violation(

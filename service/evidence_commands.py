@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
+from hepagraph.service.reading import read_text
 from hepagraph.service.text import csv_text, table
 
 
@@ -24,9 +24,7 @@ def evidence() -> None:
 @json_option
 @ontology_option
 @reports_errors
-def import_sheet(
-    sheet: str | None, dry_run: bool, show_columns: bool, as_json: bool, ontology: str | None
-) -> None:
+def import_sheet(sheet: str | None, dry_run: bool, show_columns: bool, as_json: bool, ontology: str | None) -> None:
     """Add the rows of a spreadsheet (CSV, UTF-8) to the ontology as Turtle, one file a publication.
 
     Every row is checked first, against the ontology's terms and its shapes; one bad row and nothing is written.
@@ -44,7 +42,8 @@ def import_sheet(
         return
     files = find_ontology(ontology)
     name = "standard input" if sheet == "-" else sheet
-    plan = plan_import(_sheet_text(sheet), name, load_ontology(files), files.evidence)
+    text = read_text(sheet, name, "the sheet saved as CSV UTF-8")
+    plan = plan_import(text, name, load_ontology(files), files.evidence)
     violations = validate_import(files, plan)
     for violation in violations[:50]:
         click.echo(f"hepagraph: {violation}", err=True)
@@ -59,24 +58,6 @@ def import_sheet(
     click.echo(table(("file", "new statements"), [(row["file"], row["statements"]) for row in written]), nl=False)
     total = sum(plan.counts.values())
     click.echo(f"{total} statements {'would be ' if dry_run else ''}written to {len(written)} files")
-
-
-def _sheet_text(sheet: str) -> str:
-    from hepagraph.service.reading import MAXIMUM_BYTES
-
-    try:
-        if sheet == "-":
-            raw = click.get_binary_stream("stdin").read(MAXIMUM_BYTES + 1)
-        else:
-            with Path(sheet).open("rb") as stream:
-                raw = stream.read(MAXIMUM_BYTES + 1)
-        if len(raw) > MAXIMUM_BYTES:
-            raise OntologyError(f"{sheet}: is larger than {MAXIMUM_BYTES // 2**20} MiB; split it into several files")
-        return raw.decode("utf-8")
-    except OSError as error:
-        raise OntologyError(f"{sheet}: cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise OntologyError(f"{sheet}: byte {error.start} is not UTF-8 text; save the sheet as CSV UTF-8") from None
 
 
 @evidence.command("export")

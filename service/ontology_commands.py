@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ import click
 
 from hepagraph.ontology.errors import HepagraphError, OntologyError, QueryError, nearest
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
-from hepagraph.service.reading import MAXIMUM_BYTES
+from hepagraph.service.reading import read_text
 from hepagraph.service.text import csv_text, table
 
 if TYPE_CHECKING:
     from hepagraph.ontology.files import OntologyFiles
-    from hepagraph.ontology.queries import NamedQuery
+    from hepagraph.ontology.named_queries import NamedQuery
     from hepagraph.ontology.stores import Store
 
 EXPORTS = ("turtle", "jsonld", "nt", "nquads", "obograph")
@@ -25,7 +24,7 @@ EXPORTS = ("turtle", "jsonld", "nt", "nquads", "obograph")
 
 @click.command()
 @click.argument("query", metavar="QUERY.rq|NAME|-", required=False)
-@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Fill in a parameter of a named query.")
+@click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Fill in a named query's parameter.")
 @click.option("--list", "listing", is_flag=True, help="List the named queries with their questions and parameters.")
 @click.option(
     "--store", default="auto", metavar="ENGINE", help="rdflib, oxigraph, or auto: the quicker one that is installed."
@@ -50,7 +49,7 @@ def sparql(
     of the compiled layer, such as fl:compiledFrom, sees the rows of the network too.
     """
     from hepagraph.ontology.files import find_ontology
-    from hepagraph.ontology.queries import bind, read_query
+    from hepagraph.ontology.named_queries import bind, read_query
     from hepagraph.ontology.stores import open_store
 
     files = find_ontology(ontology)
@@ -92,10 +91,10 @@ def _pairs(parameters: Sequence[str]) -> Mapping[str, str]:
 
 def _asked(query: str, known: Sequence[NamedQuery]) -> NamedQuery:
     """Return the query that is meant: a name, its number or the rest of its name, a file, or standard input."""
-    from hepagraph.ontology.queries import parse_query
+    from hepagraph.ontology.named_queries import parse_query
 
     if query == "-":
-        return parse_query("standard input", sys.stdin.buffer.read(MAXIMUM_BYTES).decode("utf-8", errors="replace"))
+        return parse_query("standard input", read_text("-", "standard input", "a query as UTF-8 text"))
     names = {one.name: one for one in known}
     short = {part: one for one in known for part in one.name.split("_", 1) if one.name.startswith("cq")}
     if query in names or query in short:
@@ -136,7 +135,7 @@ def validate(folder: str | None, compiled: bool, as_json: bool, ontology: str | 
     from hepagraph.inference.provenance import compiled_lines
     from hepagraph.kg import build_graph
     from hepagraph.ontology.files import find_ontology
-    from hepagraph.ontology.mappings import closed_label_problems
+    from hepagraph.ontology.sssom import closed_label_problems
     from hepagraph.ontology.store import load_ontology
     from hepagraph.ontology.validation import Violation, validate_graph
 

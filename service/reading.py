@@ -31,7 +31,7 @@ def read_cases(paths: Iterable[str]) -> list[tuple[str, Any]]:
     for path in paths:
         name = "standard input" if path == "-" else path
         try:
-            found += _parse(name, _text(path, name))
+            found += _parse(name, read_text(path, name, "JSON"))
         except CaseError as error:
             problems += error.problems
     if problems:
@@ -39,7 +39,14 @@ def read_cases(paths: Iterable[str]) -> list[tuple[str, Any]]:
     return found
 
 
-def _text(path: str, name: str) -> str:
+def read_text(path: str, name: str, wanted: str) -> str:
+    """Return the text of a file, or of standard input where the path is a dash.
+
+    Raises
+    ------
+    CaseError
+        It cannot be read, is larger than 64 MiB or not UTF-8; ``wanted`` says what to give instead.
+    """
     try:
         raw = sys.stdin.buffer.read(MAXIMUM_BYTES + 1) if path == "-" else _bytes(Path(path))
     except OSError as error:
@@ -50,7 +57,8 @@ def _text(path: str, name: str) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise CaseError([Problem("file", name, f"byte {error.start} is not UTF-8 text", advice="give JSON")]) from None
+        what = f"byte {error.start} is not UTF-8 text"
+        raise CaseError([Problem("file", name, what, advice=f"give {wanted}")]) from None
 
 
 def _bytes(path: Path) -> bytes:

@@ -11,8 +11,8 @@ from hepagraph.inference.network import Network
 from hepagraph.kg import Statement
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.files import OntologyFiles
-from hepagraph.ontology.mappings import read_set
 from hepagraph.ontology.namespaces import DCTERMS, SCHEMA
+from hepagraph.ontology.sssom import read_set
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -67,7 +67,7 @@ def coverage_of(network: Network) -> dict[str, dict[str, dict[str, Any]]]:
     """Return by entity of the widest differential, then by feature, the best grade and the number of statements."""
     entities = max(network.differentials.values(), key=len)
     return {
-        entity: {feature: _cell(network.evidence.get((feature, entity), ())) for feature in network.variables("feature")}
+        entity: {name: _cell(network.evidence.get((name, entity), ())) for name in network.variables("feature")}
         for entity in entities
     }
 
@@ -79,7 +79,7 @@ def _cell(statements: tuple[Statement, ...]) -> dict[str, Any]:
 
 
 def left_out_rows(files: OntologyFiles) -> list[tuple[str, str]]:
-    """Return the rows of the evidence tables that were not imported, with the reason, from ``evidence/left_out.tsv``."""
+    """Return the rows of the tables that were not imported, with the reason, from ``evidence/left_out.tsv``."""
     path = files.evidence / "left_out.tsv"
     if not path.exists():
         return []
@@ -115,4 +115,3 @@ def _use(statement: Statement, used: bool) -> str:
     if statement.context:
         return "holds under a condition that is no parent of the feature yet"
     return "its modality, unit or number does not fit the feature's table"
-

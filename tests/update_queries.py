@@ -10,7 +10,7 @@ from pathlib import Path
 from hepagraph.inference.provenance import compiled_lines
 from hepagraph.kg import build_graph
 from hepagraph.ontology.files import find_ontology
-from hepagraph.ontology.queries import bind, read_query
+from hepagraph.ontology.named_queries import bind, read_query
 from hepagraph.ontology.store import load_ontology
 from hepagraph.ontology.stores import open_store
 from hepagraph.service.text import csv_text

@@ -18,8 +18,8 @@ from hepagraph.inference.provenance import (
 )
 from hepagraph.kg import build_graph
 from hepagraph.ontology import find_ontology
+from hepagraph.ontology.named_queries import bind, read_query
 from hepagraph.ontology.namespaces import PROV, SCHEMA
-from hepagraph.ontology.queries import bind, read_query
 from hepagraph.ontology.store import load_ontology
 from hepagraph.ontology.stores import open_store
 

@@ -112,7 +112,10 @@ def test_a_disagreement_is_written_from_both_sides(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"given": "fare"}, r"line 2 / given: 'fare' is not declared; did you mean fair\?; allowed: biased, coin, fair"),
+        (
+            {"given": "fare"},
+            r"line 2 / given: 'fare' is not declared; did you mean fair\?; allowed: biased, coin, fair",
+        ),
         ({"feature": "tos"}, r"feature: 'tos' is not declared; did you mean toss"),
         ({"state": "haeds"}, r"state: 'haeds' is not a state of toss; did you mean heads"),
         ({"feature": ""}, "a state needs a declared feature"),
@@ -166,9 +169,11 @@ def test_a_broken_sheet_is_refused(folder: Path, text: str, says: str) -> None:
 
 
 def test_duplicates_are_refused(folder: Path) -> None:
-    with pytest.raises(CaseError, match="'NEW-1' stands at new.csv line 2 already"):
+    with pytest.raises(CaseError, match=r"'NEW-1' stands at new\.csv line 2 already"):
         plan(sheet(GOOD, GOOD), folder)
-    with pytest.raises(CaseError, match="says the same as new.csv line 2; drop one, or name the other in duplicate_of"):
+    with pytest.raises(
+        CaseError, match=r"says the same as new\.csv line 2; drop one, or name the other in duplicate_of"
+    ):
         plan(sheet(GOOD, {**GOOD, "id": "NEW-2"}), folder)
     plan(sheet(GOOD, {**GOOD, "id": "NEW-2", "duplicate_of": "NEW-1"}), folder)
     plan(sheet(GOOD), folder).write()

@@ -11,7 +11,7 @@ import pytest
 from hepagraph.inference.provenance import asks_for_compiled, compiled_lines
 from hepagraph.kg import build_graph
 from hepagraph.ontology import MissingExtraError, OntologyError, QueryError, find_ontology
-from hepagraph.ontology.queries import bind, parse_query, read_query
+from hepagraph.ontology.named_queries import bind, parse_query, read_query
 from hepagraph.ontology.store import load_ontology
 from hepagraph.ontology.stores import Store, open_store
 
@@ -94,7 +94,7 @@ def coins(request: pytest.FixtureRequest, data: Path) -> Store:
     kind = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
     store.add([f"<{made}> <{kind}> <https://w3id.org/hepagraph/schema#FeatureState> .\n"])
     store.add([f"<urn:e> <https://w3id.org/hepagraph/schema#state> <{made}> .\n"])
-    store.add([f'<urn:e> <https://w3id.org/hepagraph/schema#k> "7"^^<http://www.w3.org/2001/XMLSchema#integer> .\n'])
+    store.add(['<urn:e> <https://w3id.org/hepagraph/schema#k> "7"^^<http://www.w3.org/2001/XMLSchema#integer> .\n'])
     return store
 
 
@@ -140,7 +140,9 @@ def test_ask_plain_values_and_order(coins: Store) -> None:
     rows = coins.query("SELECT ?v WHERE { ?e fl:value ?v }").rows
     assert rows == tuple(sorted(rows, key=lambda row: str(row[0])))
     assert {type(row[0]) for row in rows} == {float}
-    assert coins.query("SELECT ?k ?a WHERE { ?e fl:k ?k OPTIONAL { ?e fl:nothing ?a } FILTER (?k = 30) }").rows == ((30, None),)
+    assert coins.query("SELECT ?k ?a WHERE { ?e fl:k ?k OPTIONAL { ?e fl:nothing ?a } FILTER (?k = 30) }").rows == (
+        (30, None),
+    )
 
 
 def test_an_unknown_store_is_refused() -> None:

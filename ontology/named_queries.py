@@ -1,6 +1,6 @@
 """Named queries: SPARQL files with a question as their first line and parameters in their head.
 
-A head line ``# param primary: id:primary_{} | a known primary`` lets ``primary=ovarian`` bind ``?primary`` to the
+A head line ``# param side: id:toss_{} | a side`` lets ``side=heads`` bind ``?side`` to the
 individual of that name; ``# param size_mm: number = 8 | lesion size`` takes a number, 8 unless said. A parameter
 without a default that is not given leaves its variable open.
 """
@@ -49,9 +49,9 @@ def read_query(path: Path) -> NamedQuery:
 
 
 def parse_query(name: str, text: str) -> NamedQuery:
-    """Read a query's head.
+    r"""Read a query's head.
 
-    >>> query = parse_query("q", "# Which?\\n# param size: number = 8 | in mm\\nSELECT ?s WHERE { ?s ?p ?size }")
+    >>> query = parse_query("q", "# Which?\n# param size: number = 8 | in mm\nSELECT ?s WHERE { ?s ?p ?size }")
     >>> query.question, query.parameters[0].default
     ('Which?', '8')
     """

@@ -10,7 +10,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import RDFS, SKOS
 
 from hepagraph.ontology import OntologyError
-from hepagraph.ontology.mappings import (
+from hepagraph.ontology.sssom import (
     PREDICATES,
     Licence,
     MappingSet,
