@@ -9,7 +9,7 @@ import click
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
 from hepagraph.service.reading import read_text
-from hepagraph.service.text import csv_text, table
+from hepagraph.service.tables import csv_text, table
 
 
 @click.group()

@@ -12,7 +12,7 @@ import click
 from hepagraph.ontology.errors import HepagraphError, OntologyError, QueryError, nearest
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
 from hepagraph.service.reading import read_text
-from hepagraph.service.text import csv_text, table
+from hepagraph.service.tables import csv_text, table
 
 if TYPE_CHECKING:
     from hepagraph.ontology.files import OntologyFiles

@@ -13,7 +13,7 @@ from hepagraph.ontology.files import find_ontology
 from hepagraph.ontology.named_queries import bind, read_query
 from hepagraph.ontology.store import load_ontology
 from hepagraph.ontology.stores import open_store
-from hepagraph.service.text import csv_text
+from hepagraph.service.tables import csv_text
 
 TARGET = Path(__file__).resolve().parent / "data" / "queries"
 

@@ -115,6 +115,78 @@ def test_named_queries_and_their_nearest_match(expected: dict[str, Any]) -> None
     assert f"did you mean {name}?".encode() in done.stderr
 
 
+def test_a_named_query_takes_parameters_and_names_what_is_wrong(expected: dict[str, Any]) -> None:
+    asked = expected["sparql"]
+    name, parameter, value = asked["name"], asked["parameter"], asked["value"]
+    for store in ("rdflib", "oxigraph"):
+        done = run("sparql", name, "--param", f"{parameter}={value}", "--json", "--store", store)
+        assert done.returncode == 0, done.stderr
+        rows = json.loads(done.stdout)
+        assert {row[parameter] for row in rows} == {asked["thing"]}
+    for arguments, says in (
+        (["--param", f"{parameter}={value[:-1]}"], f"did you mean {value}?"),
+        (["--param", f"{parameter[:-1]}={value}"], f"did you mean {parameter}?"),
+        (["--param", value], "is not NAME=VALUE"),
+        (["--store", "oxigraphh"], "allowed: auto, rdflib, oxigraph"),
+    ):
+        done = run("sparql", name, *arguments)
+        assert (done.returncode, done.stdout) == (2, b""), arguments
+        assert says in done.stderr.decode()
+
+
+def test_the_list_of_queries_says_what_each_answers() -> None:
+    rows = json.loads(run("sparql", "--list", "--json").stdout)
+    assert len(rows) >= 40
+    assert all(row["question"] for row in rows)
+
+
+def test_a_query_of_the_compiled_layer_sees_the_network(data: Path) -> None:
+    text = b"SELECT (COUNT(DISTINCT ?row) AS ?n) (SUM(?p) AS ?sum) WHERE { ?row fl:hasParameter/fl:probability ?p }"
+    (row,) = json.loads(run("sparql", "-", "--json", "--ontology", str(data / "coin"), stdin=text).stdout)
+    assert row["sum"] == pytest.approx(row["n"])
+
+
+SHEET = "id,given,feature,state,k,n,grade,title\nNEW-1,fair,toss,heads,6,8,A,A toss\n"
+
+
+def test_a_sheet_is_imported_exported_and_not_imported_twice(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "coin.ttl").write_text((data / "coin" / "coin.ttl").read_text())
+    folder = ("--ontology", str(tmp_path))
+    dry = run("evidence", "import", "-", "--dry-run", *folder, stdin=SHEET.encode())
+    assert (dry.returncode, b"would be written" in dry.stdout) == (0, True)
+    assert not (tmp_path / "evidence").exists()
+    done = run("evidence", "import", "-", "--json", *folder, stdin=SHEET.encode())
+    assert json.loads(done.stdout)["files"][0]["statements"] == 1
+    assert b"NEW-1" in run("evidence", "export", *folder).stdout
+    again = run("evidence", "import", "-", *folder, stdin=SHEET.encode())
+    assert (again.returncode, again.stdout) == (2, b"")
+    assert b"is in the ontology already" in again.stderr
+    bad = run("evidence", "import", "-", *folder, stdin=SHEET.replace("6,8", "9,8").replace("NEW-1", "N-2").encode())
+    assert (bad.returncode, bad.stdout) == (2, b"")
+    assert b"standard input line 2 / k: k = 9 is more than n = 8" in bad.stderr
+    assert len(list((tmp_path / "evidence").iterdir())) == 1
+
+
+def test_evidence_report_coverage_and_what_was_left_out() -> None:
+    left_out = json.loads(run("evidence", "report", "--left-out", "--json").stdout)
+    assert len(left_out) == 35
+    assert all(row["reason"] for row in left_out)
+    uses = json.loads(run("evidence", "report", "--json").stdout)
+    stats = json.loads(run("ontology", "stats", "--json").stdout)
+    assert len(uses) == stats["statements"]
+    assert sum(row["use"] == "in the network" for row in uses) == stats["statements_in_network"]
+    coverage = json.loads(run("evidence", "coverage", "--json").stdout)
+    assert coverage == stats["coverage"]
+    assert b"feature," in run("evidence", "coverage", "--csv").stdout.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", ["turtle", "jsonld", "nt", "nquads", "obograph"])
+def test_the_ontology_is_exported(data: Path, name: str) -> None:
+    done = run("ontology", "export", "--format", name, "--ontology", str(data / "coin"))
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) > 1000
+
+
 def test_validate_passes_on_ours_and_fails_readably_on_a_broken_copy(ontology_copy: Path) -> None:
     assert run("ontology", "validate").returncode == 0
     broken = next(path for path in sorted((ontology_copy / "evidence").glob("*.ttl")) if "fl:n 34" in path.read_text())
@@ -147,6 +219,9 @@ def test_stats_count_what_is_there() -> None:
     assert sum(found["statements_by_quantity"].values()) == found["statements"]
     assert sum(found["cells_by_best_evidence"].values()) == found["cells"]
     assert found["cells_by_best_evidence"].get("none", 0) == 0
+    assert (found["review_concepts"], found["statements_imported"], found["rows_left_out"]) == (487, 1664, 35)
+    assert sum(len(features) for features in found["coverage"].values()) == found["cells"]
+    assert len(found["matches_by_vocabulary"]) == 22
 
 
 def test_export_writes_whole_files_or_none(data: Path, tmp_path: Path) -> None:
