@@ -12,9 +12,10 @@ import click
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem, nearest
 from hepagraph.ontology.version import package_version
 from hepagraph.service.evidence_commands import evidence
-from hepagraph.service.ontology_commands import ontology, sparql
+from hepagraph.service.ontology_commands import ontology
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
 from hepagraph.service.reading import read_cases
+from hepagraph.service.sparql_command import sparql
 
 if TYPE_CHECKING:
     from hepagraph.inference import CaseResult, Reasoner

@@ -32,7 +32,7 @@ def import_sheet(sheet: str | None, dry_run: bool, show_columns: bool, as_json: 
     """
     from hepagraph.ontology.files import find_ontology
     from hepagraph.ontology.importing import plan_import
-    from hepagraph.ontology.sheet import COLUMNS, REQUIRED
+    from hepagraph.ontology.sheet_columns import COLUMNS, REQUIRED
     from hepagraph.ontology.store import load_ontology
     from hepagraph.ontology.validation import validate_import
 
@@ -68,7 +68,7 @@ def export_sheet(output: str | None, ontology: str | None) -> None:
     """Write the statements of the ontology as a spreadsheet that `import` reads."""
     from hepagraph.ontology.files import find_ontology
     from hepagraph.ontology.lookup import Lookup
-    from hepagraph.ontology.sheet import write_sheet
+    from hepagraph.ontology.sheet_writing import write_sheet
     from hepagraph.ontology.store import load_ontology
 
     graph = load_ontology(find_ontology(ontology))

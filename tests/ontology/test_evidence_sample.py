@@ -16,7 +16,8 @@ from rdflib import Graph, URIRef
 
 from hepagraph.ontology.lookup import Lookup
 from hepagraph.ontology.namespaces import ID, SCHEMA, local_name
-from hepagraph.ontology.sheet import COLUMNS, write_sheet
+from hepagraph.ontology.sheet_columns import COLUMNS
+from hepagraph.ontology.sheet_writing import write_sheet
 from hepagraph.ontology.store import load_ontology
 
 DATA = Path(__file__).resolve().parents[1] / "data"

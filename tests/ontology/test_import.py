@@ -17,7 +17,8 @@ from hepagraph.ontology import CaseError, OntologyError, find_ontology
 from hepagraph.ontology.importing import Import, plan_import
 from hepagraph.ontology.lookup import Lookup
 from hepagraph.ontology.namespaces import ID, PROV, SCHEMA
-from hepagraph.ontology.sheet import COLUMNS, write_sheet
+from hepagraph.ontology.sheet_columns import COLUMNS
+from hepagraph.ontology.sheet_writing import write_sheet
 from hepagraph.ontology.store import load_ontology
 from hepagraph.ontology.validation import validate_import
 
