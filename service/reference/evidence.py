@@ -1,0 +1,111 @@
+"""The statements behind a cell, as a table and as a picture."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from html import escape as escape_html
+
+from hepagraph.kg import Source, Statement, Variable
+from hepagraph.kg.vocabulary import literal
+from hepagraph.service.reference.forest import Group, Row, forest
+from hepagraph.service.reference.markdown import anchor, escape, link, table
+from hepagraph.service.reference.material import Material
+from hepagraph.service.reference.proportions import mark
+from hepagraph.service.reference.standing import why_kept_out
+
+_OUT = "kept out: "
+
+
+def who(source: Source) -> str:
+    """Return author and year, or the beginning of the title."""
+    name = f"{source.first_author} {source.year or ''}".strip() if source.first_author else source.title
+    return name if len(name) <= 60 else name[:59].rstrip() + "…"
+
+
+def statement_table(material: Material, statements: Sequence[Statement], *, about: bool = False) -> str:
+    """Return the statements as a table; ``about`` adds whom and what each speaks of."""
+    header = [*(["about"] if about else []), "state", "figure", "study", "seen with", "in the network", "note"]
+    rows = [[*([_about(material, s)] if about else []), *_cells(material, s)] for s in statements]
+    return table(header, rows, "statements") if rows else ""
+
+
+def _about(material: Material, statement: Statement) -> str:
+    subject = material.subject(statement)
+    feature = material.link(subject) if subject else ""
+    return " · ".join(text for text in (material.link(statement.given), feature) if text)
+
+
+def _cells(material: Material, statement: Statement) -> list[str]:
+    where = f'<span id="{escape_html(anchor("statement", statement.id))}"></span>'
+    quantity = f" · {escape(material.term(statement.quantity))}"
+    study = link(who(statement.source), anchor("source", statement.source.id))
+    why = why_kept_out(material, statement)
+    return [
+        where + escape(_states(material, statement)),
+        f"**{escape(statement.figure())}**{quantity}",
+        f"{study} · grade {escape(statement.grade)}" + (f" · {escape(statement.row_id)}" if statement.row_id else ""),
+        ", ".join(material.link(name) for name in (*statement.modalities, *statement.agents, *statement.context)),
+        f"[{escape(_OUT + why)}]{{.kept-out}}" if why else "[enters]{.enters}",
+        escape(statement.note),
+    ]
+
+
+def _states(material: Material, statement: Statement) -> str:
+    names = " or ".join(material.state_label(state) for state in statement.states)
+    return names or statement.state_text or ("mean" if statement.mean is not None else "")
+
+
+def picture(material: Material, name: str, variable: Variable, statements: Sequence[Statement]) -> str:
+    """Return the picture of the statements about a variable, or nothing where none gives a proportion.
+
+    The statements may be about several entities or subtypes; each has its own groups, in the order of ``statements``.
+    """
+    groups = [
+        group
+        for given in dict.fromkeys(statement.given for statement in statements)
+        for group in _groups(material, given, variable, [s for s in statements if s.given == given])
+    ]
+    several = len({statement.given for statement in statements}) > 1
+    whom = "its subtypes" if several else material.label(statements[0].given) if statements else ""
+    return forest(name, f"{variable.label} in {whom}: what each study says", groups) if groups else ""
+
+
+def _groups(material: Material, given: str, variable: Variable, statements: Sequence[Statement]) -> list[Group]:
+    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    labels: dict[tuple[str, ...], str] = {}
+    for statement in statements:
+        drawn = mark(statement, material.elicited.get(statement.id))
+        if drawn is not None:
+            leaves = _leaves(variable, statement)
+            key = leaves or ("", _states(material, statement))
+            labels.setdefault(key, _states(material, statement) or "not stated")
+            why = why_kept_out(material, statement)
+            label = f"{who(statement.source)}{_seen_with(material, statement)}"
+            found[key].append(Row(drawn, label, f"{statement.figure()} · {statement.grade}", bool(why)))
+    prefix = "" if given in material.entities else f"{material.label(given)}: "
+    ordered = sorted(found, key=lambda key: [_place(variable, leaf) for leaf in key])
+    return [Group(prefix + labels[k], _value(material, given, variable, k), tuple(found[k])) for k in ordered]
+
+
+def _seen_with(material: Material, statement: Statement) -> str:
+    named = (*statement.modalities, *statement.agents)
+    names = ", ".join(str(literal(material.graph, name, "notation", name)) for name in named)
+    return f" · {names}" if names else ""
+
+
+def _leaves(variable: Variable, statement: Statement) -> tuple[str, ...]:
+    notations = {node: notation for notation, node in variable.nodes.items()}
+    inside = {leaf for node in statement.states if node in notations for leaf in variable.leaves[notations[node]]}
+    return tuple(state for state in variable.states if state in inside)
+
+
+def _place(variable: Variable, leaf: str) -> int:
+    return variable.states.index(leaf) if leaf in variable.states else len(variable.states)
+
+
+def _value(material: Material, given: str, variable: Variable, leaves: tuple[str, ...]) -> float | None:
+    means = material.means.get((variable.name, given))
+    if means is None or not set(leaves) <= set(variable.states):
+        return None
+    return min(1.0, float(sum(means[variable.states.index(leaf)] for leaf in leaves)))
