@@ -33,7 +33,6 @@ html_sidebars = {"index": []}
 html_theme_options = {
     "show_toc_level": 2,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"**": ["page-toc"], "reference/coverage": [], "reference/sources": []},
     "footer_start": ["copyright"],
     "footer_end": [],
 }

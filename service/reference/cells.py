@@ -68,9 +68,7 @@ def state_table(material: Material, given: str, variable: Variable) -> str:
     return table(["state", "network", ""], rows, "states")
 
 
-def _pictured(
-    material: Material, name: str, variable: Variable, statements: Sequence[Statement], files: Files
-) -> str:
+def _pictured(material: Material, name: str, variable: Variable, statements: Sequence[Statement], files: Files) -> str:
     drawn = picture(material, name, variable, statements)
     if not drawn:
         return ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from rdflib import URIRef
+from rdflib import Literal, URIRef
 from rdflib.namespace import OWL, RDF, RDFS
 
 from hepagraph.ontology.namespaces import SCHEMA, local_name
-from hepagraph.service.reference.markdown import anchor, escape, heading, joined, table
+from hepagraph.service.reference.markdown import anchor, escape, heading, joined, table, target
 from hepagraph.service.reference.material import Material
 
 _PROPERTIES = {OWL.ObjectProperty: "relations", OWL.DatatypeProperty: "values"}
@@ -30,7 +30,8 @@ def classes_page(material: Material) -> str:
 
 def _terms(material: Material, kind: URIRef) -> list[URIRef]:
     found = {s for s in material.rdf.subjects(RDF.type, kind) if isinstance(s, URIRef)}
-    found |= {s for s in material.rdf.subjects(RDFS.subClassOf, None) if isinstance(s, URIRef)} if kind == OWL.Class else set()
+    if kind == OWL.Class:
+        found |= {s for s in material.rdf.subjects(RDFS.subClassOf, None) if isinstance(s, URIRef)}
     return sorted(s for s in found if str(s).startswith(str(SCHEMA)))
 
 
@@ -40,23 +41,21 @@ def _text(material: Material, term: URIRef, predicate: URIRef) -> str:
 
 def _named(term: URIRef, role: str) -> str:
     """Return a term's name where links to it arrive."""
-    return f'[`fl:{local_name(term)}`]{{#{anchor(role, local_name(term))}}}'
+    return target(f"`fl:{local_name(term)}`", anchor(role, local_name(term)))
 
 
 def _classes(material: Material) -> list[list[str]]:
     counts = Counter(material.rdf.objects(None, RDF.type))
-    listed = {data["kind"] for _, data in material.graph.nodes(data=True)}
     rows = []
     for term in _terms(material, OWL.Class):
         above = [local_name(o) for o in material.rdf.objects(term, RDFS.subClassOf)]
-        number = str(counts[term])
         rows.append(
             [
                 _named(term, "class"),
                 _text(material, term, RDFS.label),
                 _text(material, term, RDFS.comment),
                 ", ".join(escape(name) for name in sorted(above)),
-                number if local_name(term) in listed or counts[term] else "0",
+                str(counts[term]),
             ]
         )
     return rows
@@ -67,7 +66,7 @@ def _quantities(material: Material) -> list[list[str]]:
     rows = []
     for term in sorted(s for s in material.rdf.subjects(RDF.type, SCHEMA.Quantity) if isinstance(s, URIRef)):
         may = material.rdf.value(term, SCHEMA.mayReachCpt)
-        allowed = "yes" if may is not None and may.toPython() else "no"
+        allowed = "yes" if isinstance(may, Literal) and may.toPython() else "no"
         meaning = _text(material, term, RDFS.label)
         rows.append([f"`fl:{local_name(term)}`", meaning, allowed, str(counts[local_name(term)])])
     return rows

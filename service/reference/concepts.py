@@ -136,7 +136,8 @@ def magnitude(literals: dict[str, tuple[Any, ...]]) -> str:
     """
 
     def one(key: str) -> str:
-        return next((f"{value:g}" if isinstance(value, float) else str(value) for value in literals.get(key, ())), "")
+        value = next(iter(literals.get(key, ())), "")
+        return value if isinstance(value, str) else f"{float(value):g}"
 
     prefix = {"UpperBound": "up to ", "LowerBound": "at least ", "Approximate": "about "}.get(one("bound"), "")
     ends = "-".join(end for end in (one("magnitudeLow"), one("magnitudeHigh")) if end)

@@ -6,7 +6,7 @@ from collections import Counter
 
 from hepagraph.kg import Statement
 from hepagraph.service.reference.cells import about, cell_anchor
-from hepagraph.service.reference.markdown import escape, heading, joined, link, table
+from hepagraph.service.reference.markdown import escape, heading, joined, link, styled, table
 from hepagraph.service.reference.material import Material
 
 _MEANING = {
@@ -17,26 +17,27 @@ _MEANING = {
     "n": "N: said not to have been measured; taken to be as in the other entities",
     "none": "–: no statement",
 }
+_INTRODUCTION = (
+    "What each cell of the widest differential rests on: the best grade among the statements that enter the network,"
+    " and how many they are; after the plus sign, how many more were read and kept out. Each cell leads to its"
+    " statements."
+)
+_SUBTYPES = "Statements on a subtype itself; what they leave open comes from its entity."
 
 
 def coverage_page(material: Material) -> str:
     """Return the matrix of entities and features, and that of subtypes."""
-    legend = " ".join(f"[{escape(text)}]{{.grade-{style}}}" for style, text in _MEANING.items())
+    legend = " ".join(styled(escape(text), f"grade-{style}") for style, text in _MEANING.items())
     subtypes = [name for found in material.subtypes.values() for name in found]
     return joined(
         heading(1, "Coverage", "reference-coverage"),
-        "What each cell of the widest differential rests on: the best grade among the statements that enter the network,"
-        " and how many they are; after the plus sign, how many more were read and kept out. Each cell leads to its"
-        " statements.",
+        _INTRODUCTION,
         legend,
         heading(2, "Entities"),
         _summary(material),
         _by_feature(material),
         joined(heading(2, "Subtypes"), _SUBTYPES, _by_subtype(material, subtypes)) if subtypes else "",
     )
-
-
-_SUBTYPES = "Statements on a subtype itself; what they leave open comes from its entity."
 
 
 def _inside(material: Material, given: str, feature: str) -> tuple[Statement, ...]:
@@ -74,7 +75,7 @@ def _cell(material: Material, given: str, feature: str) -> str:
     inside = _inside(material, given, feature)
     style = best(inside)
     text = _text(style, len(inside), len(about(material, given, feature)) - len(inside))
-    return link(text, cell_anchor(given, feature), f"grade-{style}")
+    return styled(link(text, cell_anchor(given, feature)), f"grade-{style}")
 
 
 def _by_subtype(material: Material, subtypes: list[str]) -> str:
@@ -90,4 +91,4 @@ def _subtype_cell(material: Material, subtype: str, feature: str) -> str:
     if not known:
         return ""
     text = str(len(known)) if style == "none" else f"{style.upper()}{len(inside)}"
-    return link(text, cell_anchor(subtype, feature), f"grade-{style}")
+    return styled(link(text, cell_anchor(subtype, feature)), f"grade-{style}")

@@ -74,9 +74,7 @@ def _spoken_of(material: Material, entity: str, variable: Variable) -> bool:
     return any(about(material, name, variable.name) for name in (entity, *material.subtypes[entity]))
 
 
-def _sections(
-    material: Material, entity: str, title: str, variables: Sequence[Variable], files: Files
-) -> list[str]:
+def _sections(material: Material, entity: str, title: str, variables: Sequence[Variable], files: Files) -> list[str]:
     sections = [cell_section(material, entity, variable, files) for variable in variables]
     return [heading(2, title), *sections] if sections else []
 

@@ -9,7 +9,7 @@ from html import escape as escape_html
 from hepagraph.kg import Source, Statement, Variable
 from hepagraph.kg.vocabulary import literal
 from hepagraph.service.reference.forest import Group, Row, forest
-from hepagraph.service.reference.markdown import anchor, escape, link, table
+from hepagraph.service.reference.markdown import anchor, escape, link, styled, table, web_link
 from hepagraph.service.reference.material import Material
 from hepagraph.service.reference.proportions import mark
 from hepagraph.service.reference.standing import why_kept_out
@@ -21,6 +21,12 @@ def who(source: Source) -> str:
     """Return author and year, or the beginning of the title."""
     name = f"{source.first_author} {source.year or ''}".strip() if source.first_author else source.title
     return name if len(name) <= 60 else name[:59].rstrip() + "…"
+
+
+def papers(source: Source) -> list[str]:
+    """Return links to the publication itself, by DOI and PubMed number."""
+    doi = [web_link("doi", f"https://doi.org/{source.doi}")] if source.doi else []
+    return [*doi, web_link("PubMed", f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/")] if source.pmid else doi
 
 
 def statement_table(material: Material, statements: Sequence[Statement], *, about: bool = False) -> str:
@@ -40,13 +46,14 @@ def _cells(material: Material, statement: Statement) -> list[str]:
     where = f'<span id="{escape_html(anchor("statement", statement.id))}"></span>'
     quantity = f" · {escape(material.term(statement.quantity))}"
     study = link(who(statement.source), anchor("source", statement.source.id))
+    named = [study, *papers(statement.source)[:1], f"grade {escape(statement.grade)}", escape(statement.row_id)]
     why = why_kept_out(material, statement)
     return [
         where + escape(_states(material, statement)),
         f"**{escape(statement.figure())}**{quantity}",
-        f"{study} · grade {escape(statement.grade)}" + (f" · {escape(statement.row_id)}" if statement.row_id else ""),
+        " · ".join(text for text in named if text),
         ", ".join(material.link(name) for name in (*statement.modalities, *statement.agents, *statement.context)),
-        f"[{escape(_OUT + why)}]{{.kept-out}}" if why else "[enters]{.enters}",
+        styled(escape(_OUT + why), "kept-out") if why else styled("enters", "enters"),
         escape(statement.note),
     ]
 
@@ -81,17 +88,16 @@ def _groups(material: Material, given: str, variable: Variable, statements: Sequ
             key = leaves or ("", _states(material, statement))
             labels.setdefault(key, _states(material, statement) or "not stated")
             why = why_kept_out(material, statement)
-            label = f"{who(statement.source)}{_seen_with(material, statement)}"
-            found[key].append(Row(drawn, label, f"{statement.figure()} · {statement.grade}", bool(why)))
+            figure = f"{statement.figure()} · {statement.grade}"
+            found[key].append(Row(drawn, who(statement.source), _seen_with(material, statement), figure, bool(why)))
     prefix = "" if given in material.entities else f"{material.label(given)}: "
-    ordered = sorted(found, key=lambda key: [_place(variable, leaf) for leaf in key])
+    ordered = sorted(found, key=lambda key: (len(key) > 1, [_place(variable, leaf) for leaf in key], key))
     return [Group(prefix + labels[k], _value(material, given, variable, k), tuple(found[k])) for k in ordered]
 
 
 def _seen_with(material: Material, statement: Statement) -> str:
     named = (*statement.modalities, *statement.agents)
-    names = ", ".join(str(literal(material.graph, name, "notation", name)) for name in named)
-    return f" · {names}" if names else ""
+    return ", ".join(str(literal(material.graph, name, "notation", name)) for name in named)
 
 
 def _leaves(variable: Variable, statement: Statement) -> tuple[str, ...]:

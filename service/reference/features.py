@@ -16,6 +16,7 @@ from hepagraph.service.reference.markdown import (
     shade,
     table,
     toctree,
+    wide,
 )
 from hepagraph.service.reference.material import Material
 
@@ -23,7 +24,7 @@ from hepagraph.service.reference.material import Material
 def feature_pages(material: Material) -> Files:
     """Return the page of every feature of the network, and the list of them."""
     features = [material.vocabulary[name] for name in material.network.variables("feature")]
-    files = {f"features/{anchor(feature.name)}.md": _page(material, feature) for feature in features}
+    files = {f"features/{anchor(feature.name)}.md": wide(_page(material, feature)) for feature in features}
     return {"features/index.md": _list_of_features(material, features), **files}
 
 
@@ -49,7 +50,7 @@ def _page(material: Material, feature: Variable) -> str:
         escape(material.graph.nodes[feature.name]["definition"]),
         bullets(_spelling(feature)),
         heading(2, "In each entity"),
-        "The network's probability of each state; the number leads to what it rests on.",
+        "The network's probability of each state; each entity leads to what its row rests on.",
         _by_entity(material, feature),
         heading(2, "States"),
         _states(material, feature),

@@ -17,15 +17,19 @@ from hepagraph.service.reference.proportions import Mark
 _WIDTH, _LEFT, _PLOT, _RIGHT = 900.0, 350.0, 330.0, 700.0
 _ROW, _HEAD, _TOP, _BOTTOM = 20.0, 26.0, 6.0, 40.0
 _VALUE_COLOUR, _FRAME_COLOUR = "#3f8fd2", "#8a8a8a"
-_LABEL_LENGTH = 54
+_LABEL_LENGTH = 46
+_LEGEND = (
+    "square: counted (the larger, the more examined) with 95 % interval; hatched: words; blue: network; faint: kept out"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One statement: what to draw, its label, its figure in words, and whether it is kept out of the network."""
+    """One statement: what to draw, its study, how it was seen, its figure, and whether the network leaves it out."""
 
     mark: Mark
-    label: str
+    study: str
+    seen_with: str
     figure: str
     kept_out: bool
 
@@ -83,13 +87,12 @@ def _axis(svg: ET.Element, bottom: float) -> None:
         x = _x(step / 4)
         _line(svg, (x, _TOP, x, bottom + 4), stroke=_FRAME_COLOUR, stroke_width="0.6", opacity="0.6")
         _text(svg, x, bottom + 17, f"{25 * step} %", text_anchor="middle", opacity="0.8")
-    legend = "square: counted (size: number examined), line: 95 % interval; hatched: words; blue: the network; faint: kept out"
-    _text(svg, 4, bottom + 34, legend, font_size="11", opacity="0.8")
+    _text(svg, 4, bottom + 34, _LEGEND, font_size="11", opacity="0.8")
 
 
 def _group(svg: ET.Element, group: Group, y: float, hatch: str) -> None:
     middle = y + _HEAD / 2 + 2
-    _text(svg, 4, middle + 4, _shortened(group.label, _LABEL_LENGTH - 6), font_weight="bold")
+    _text(svg, 4, middle + 4, _shortened(group.label, _LABEL_LENGTH), font_weight="bold")
     if group.value is not None:
         x, end = _x(group.value), y + _HEAD + _ROW * len(group.rows)
         _line(svg, (x, middle, x, end), stroke=_VALUE_COLOUR, stroke_width="1.5", stroke_dasharray="3 2")
@@ -104,8 +107,9 @@ def _group(svg: ET.Element, group: Group, y: float, hatch: str) -> None:
 def _row(svg: ET.Element, row: Row, y: float, hatch: str) -> None:
     holder = ET.SubElement(svg, "g", {"opacity": "0.55"} if row.kept_out else {})
     state = ", kept out of the network" if row.kept_out else ""
-    ET.SubElement(holder, "title").text = f"{row.label}: {row.figure}{state}"
-    _text(holder, 14, y + 4, _shortened(row.label, _LABEL_LENGTH))
+    tail = f" · {row.seen_with}" if row.seen_with else ""
+    ET.SubElement(holder, "title").text = f"{row.study}{tail}: {row.figure}{state}"
+    _text(holder, 14, y + 4, _shortened(row.study, max(_LABEL_LENGTH - len(tail), 12)) + _shortened(tail, 34))
     _text(holder, _RIGHT, y + 4, _shortened(row.figure, 30))
     _draw(holder, row.mark, y, hatch)
 

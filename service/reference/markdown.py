@@ -29,9 +29,19 @@ def anchor(*parts: str) -> str:
     return "-".join(_NOT_IN_ANCHORS.sub("_", part) for part in parts)
 
 
-def link(text: object, target: str, style: str = "") -> str:
-    """Return a link to an anchor of any page; ``style`` is a CSS class."""
-    return f"[{escape(text)}](#{target})" + (f"{{.{style}}}" if style else "")
+def link(text: object, target: str) -> str:
+    """Return a link to an anchor of any page."""
+    return f"[{escape(text)}](#{target})"
+
+
+def styled(markdown: str, style: str) -> str:
+    """Return a piece of Markdown under a CSS class."""
+    return f"[{markdown}]{{.{style}}}"
+
+
+def target(markdown: str, name: str) -> str:
+    """Return a piece of Markdown as an anchor that links of any page may point to."""
+    return f"[{markdown}]{{#{name}}}"
 
 
 def web_link(text: object, address: str) -> str:
@@ -66,6 +76,11 @@ def bullets(items: Iterable[str]) -> str:
 def joined(*blocks: str) -> str:
     """Return the blocks that are not empty, a blank line between them."""
     return "\n".join(block if block.endswith("\n") else f"{block}\n" for block in blocks if block)
+
+
+def wide(page: str) -> str:
+    """Return a page that leaves out the list of its sections, so that its table has the room."""
+    return f"---\nhtml_theme.sidebar_secondary.remove: true\n---\n\n{page}"
 
 
 def inline_svg(path: str) -> str:

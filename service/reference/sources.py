@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from rdflib import URIRef
 
 from hepagraph.kg import Source
 from hepagraph.ontology.namespaces import SCHEMA, local_name
-from hepagraph.service.reference.evidence import who
-from hepagraph.service.reference.markdown import anchor, escape, heading, joined, table, web_link
+from hepagraph.service.reference.evidence import papers, who
+from hepagraph.service.reference.markdown import anchor, escape, heading, joined, table, target, web_link
 from hepagraph.service.reference.material import Material
 from hepagraph.service.reference.standing import enters
 
@@ -33,7 +32,7 @@ def sources_page(material: Material) -> str:
 
 
 def _named(source: Source) -> str:
-    return f"[{escape(who(source))}]{{#{anchor('source', source.id)}}}"
+    return target(escape(who(source)), anchor("source", source.id))
 
 
 def _title(source: Source) -> str:
@@ -42,12 +41,7 @@ def _title(source: Source) -> str:
 
 
 def _addresses(source: Source, urls: dict[str, list[str]]) -> str:
-    found: Iterable[str] = [
-        web_link("doi", f"https://doi.org/{source.doi}") if source.doi else "",
-        web_link("PubMed", f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/") if source.pmid else "",
-        *(web_link("web", url) for url in urls.get(source.id, ())),
-    ]
-    return " · ".join(text for text in found if text)
+    return " · ".join([*papers(source), *(web_link("web", url) for url in urls.get(source.id, ()))])
 
 
 def _urls(material: Material) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ from hepagraph.service.reference.concepts import concept_pages
 from hepagraph.service.reference.coverage import coverage_page
 from hepagraph.service.reference.entities import entity_pages
 from hepagraph.service.reference.features import feature_pages
-from hepagraph.service.reference.markdown import bullets, escape, heading, joined, link, table, toctree
+from hepagraph.service.reference.markdown import bullets, escape, heading, joined, link, table, toctree, wide
 from hepagraph.service.reference.material import Material, gather
 from hepagraph.service.reference.sources import sources_page
 from hepagraph.service.reference.standing import enters
@@ -31,8 +31,8 @@ _HOW_TO_READ = (
     "A **cell** is one feature in one entity. The network's probabilities are pooled from the statements that enter"
     " it; the others are shown with the reason why they are kept out, and faint in the pictures.",
     "In the **pictures** a square is a counted proportion, the larger the more were examined, with its 95 % Wilson"
-    " interval; a bare line is a printed range, a hatched box the range that a word stands for; the blue diamond and line"
-    " are the network's own value.",
+    " interval; a bare line is a printed range, a hatched box the range that a word stands for; the blue diamond and"
+    " line are the network's own value.",
 )
 
 
@@ -56,8 +56,8 @@ def reference_files(rdf: Graph, graph: nx.MultiDiGraph[str], network: Network) -
     files = {
         "index.md": _index(material),
         "classes.md": classes_page(material),
-        "coverage.md": coverage_page(material),
-        "sources.md": sources_page(material),
+        "coverage.md": wide(coverage_page(material)),
+        "sources.md": wide(sources_page(material)),
         **entity_pages(material),
         **feature_pages(material),
         **concept_pages(material),
