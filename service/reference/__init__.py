@@ -1,4 +1,4 @@
-"""The reference: what the ontology holds and the network makes of it, as pages that a site generator builds."""
+"""The reference: what the ontology holds and the network makes of it, as pages that Sphinx builds."""
 
 from hepagraph.service.reference.proportions import wilson
 from hepagraph.service.reference.writing import reference_files, write_reference

@@ -46,10 +46,10 @@ def cell_section(material: Material, entity: str, variable: Variable, files: Fil
         f"{link('what it is', material.home(variable.name))} · {_count(material, [*own, *below])}",
         state_table(material, entity, variable),
         _pictured(material, first, variable, own, files),
-        statement_table(material, own),
+        statement_table(material, own, told=(entity, variable.name)),
         f"**In subtypes of {escape(material.label(entity))}**" if below else "",
         _pictured(material, f"{first}-subtypes", variable, below, files),
-        statement_table(material, below, about=True),
+        statement_table(material, below, told=(variable.name,)),
     )
 
 

@@ -68,7 +68,7 @@ def _quantities(material: Material) -> list[list[str]]:
         may = material.rdf.value(term, SCHEMA.mayReachCpt)
         allowed = "yes" if isinstance(may, Literal) and may.toPython() else "no"
         meaning = _text(material, term, RDFS.label)
-        rows.append([f"`fl:{local_name(term)}`", meaning, allowed, str(counts[local_name(term)])])
+        rows.append([_named(term, "quantity"), meaning, allowed, str(counts[local_name(term)])])
     return rows
 
 

@@ -13,9 +13,7 @@ from hepagraph.service.reference.cells import Files
 from hepagraph.service.reference.evidence import statement_table, who
 from hepagraph.service.reference.markdown import anchor, bullets, escape, heading, joined, link, table, toctree
 from hepagraph.service.reference.material import Material
-
-_TOLD_ELSEWHERE = {"prefLabel", "definition", "order", "identifier", "locator", "grade", "notation", "title"}
-_EVIDENCE = {"shows", "measures", "share"}
+from hepagraph.service.reference.relations import EVIDENCE, literals, relations
 
 
 def concept_pages(material: Material) -> Files:
@@ -69,33 +67,19 @@ def _entry(material: Material, name: str) -> str:
     return joined(
         heading(2, data["label"], material.home(name)),
         escape(data["definition"]),
-        bullets([*_literals(material, name), *_relations(material, name), *_referred_to(material, name)]),
+        bullets([*literals(material, name), *relations(material, name), *_referred_to(material, name)]),
         _states(material, name),
         _figures(material, name),
-        statement_table(material, material.given.get(name, ()), about=True),
-        _origin(material, name),
+        statement_table(material, material.given.get(name, ())),
+        _quoted(material, name),
     )
-
-
-def _literals(material: Material, name: str) -> list[str]:
-    found = material.graph.nodes[name]["literals"]
-    shown = {key: values for key, values in sorted(found.items()) if key not in _TOLD_ELSEWHERE}
-    return [f"{escape(material.term(key))}: {'; '.join(map(escape, values))}" for key, values in shown.items()]
-
-
-def _relations(material: Material, name: str) -> list[str]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for _, end, kind in sorted(material.graph.out_edges(name, keys=True), key=lambda edge: edge[1:]):
-        if kind not in _EVIDENCE:
-            found[kind].append(material.link(end))
-    return [f"{escape(material.term(kind))}: {', '.join(links)}" for kind, links in sorted(found.items())]
 
 
 def _referred_to(material: Material, name: str) -> list[str]:
     """Return what points here; things that are told in this very entry are left out."""
     found: dict[str, list[str]] = defaultdict(list)
     for start, _, kind in sorted(material.graph.in_edges(name, keys=True)):
-        if kind not in _EVIDENCE and material.home(start) != material.home(name):
+        if kind not in EVIDENCE and material.home(start) != material.home(name):
             found[kind].append(material.link(start))
     return [f"*{escape(material.term(kind))}* of: {', '.join(links)}" for kind, links in sorted(found.items())]
 
@@ -106,7 +90,7 @@ def _states(material: Material, name: str) -> str:
     for state in origins(material.graph, name, "stateOf"):
         if material.home(state) == material.home(name):
             data = material.graph.nodes[state]
-            more = "; ".join(r for r in _relations(material, state) if r != _relation_to_owner(material, name))
+            more = "; ".join(r for r in relations(material, state) if r != _relation_to_owner(material, name))
             spelt = escape(literal(material.graph, state, "notation", state))
             rows.append([escape(material.state_label(state)), spelt, escape(data["definition"]), more])
     return table(["state", "spelt", "meaning", "relations"], rows) if rows else ""
@@ -125,10 +109,10 @@ def _figures(material: Material, name: str) -> str:
 def _figure(material: Material, figure: str) -> list[str]:
     data = material.graph.nodes[figure]["literals"]
     arm = "; ".join(map(str, data.get("arm", ())))
-    return [f"**{escape(magnitude(data))}**", escape(material.label(figure)), escape(arm), _origin(material, figure)]
+    return [f"**{escape(magnitude(data))}**", escape(material.label(figure)), escape(arm), _quoted(material, figure)]
 
 
-def magnitude(literals: dict[str, tuple[Any, ...]]) -> str:
+def magnitude(values: dict[str, tuple[Any, ...]]) -> str:
     """Return a printed number with its bound, range and unit.
 
     >>> magnitude({"magnitude": (7.5,), "magnitudeLow": (6,), "magnitudeHigh": (9,), "unit": ("mm",)})
@@ -136,7 +120,7 @@ def magnitude(literals: dict[str, tuple[Any, ...]]) -> str:
     """
 
     def one(key: str) -> str:
-        value = next(iter(literals.get(key, ())), "")
+        value = next(iter(values.get(key, ())), "")
         return value if isinstance(value, str) else f"{float(value):g}"
 
     prefix = {"UpperBound": "up to ", "LowerBound": "at least ", "Approximate": "about "}.get(one("bound"), "")
@@ -146,7 +130,7 @@ def magnitude(literals: dict[str, tuple[Any, ...]]) -> str:
     return f"{prefix}{number} {unit}".strip() or "no number"
 
 
-def _origin(material: Material, name: str) -> str:
+def _quoted(material: Material, name: str) -> str:
     """Return the sources of a thing with the sections in which it stands."""
     iri = URIRef(material.graph.nodes[name]["iri"])
     quoted = {*material.rdf.objects(iri, PROV.wasQuotedFrom), *material.rdf.objects(iri, DCTERMS.source)}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hepagraph.inference.network import SUBTYPE
 from hepagraph.kg import Variable, mimics
-from hepagraph.kg.vocabulary import origins, targets
+from hepagraph.kg.vocabulary import origins
 from hepagraph.service.reference.cells import Files, about, cell_anchor, cell_section
 from hepagraph.service.reference.evidence import statement_table
 from hepagraph.service.reference.markdown import (
@@ -22,6 +22,7 @@ from hepagraph.service.reference.markdown import (
     toctree,
 )
 from hepagraph.service.reference.material import Material
+from hepagraph.service.reference.relations import literals, relations
 
 
 def entity_pages(material: Material) -> Files:
@@ -81,14 +82,12 @@ def _sections(material: Material, entity: str, title: str, variables: Sequence[V
 
 def _facts(material: Material, name: str) -> list[str]:
     """Return what the graph says of an entity or subtype, one line a relation."""
-    related = {
-        "behaviour": [escape(material.term(b)) for b in material.graph.nodes[name]["literals"].get("behaviour", ())],
-        "from primary": [material.link(end) for end in targets(material.graph, name, "fromPrimary")],
-        "histology": [material.link(end) for end in targets(material.graph, name, "hasHistology")],
-        "mechanisms": [material.link(end) for end in targets(material.graph, name, "hasMechanism")],
-        "looks like": [material.link(end) for end in mimics(material.graph, name)],
-    }
-    return [f"{relation}: {', '.join(found)}" for relation, found in related.items() if found]
+    alike = [material.link(end) for end in mimics(material.graph, name)]
+    return [
+        *literals(material, name),
+        *relations(material, name, without={"mimics", "subtypeOf"}),
+        *([f"{escape(material.term('mimics'))}: {', '.join(alike)}"] if alike else []),
+    ]
 
 
 def _subtypes(material: Material, entity: str) -> str:
@@ -131,7 +130,7 @@ def _others(material: Material, entity: str) -> str:
     shown = f"Shown in: {', '.join(material.link(o) for o in inbound)}" if inbound else ""
     return joined(
         heading(2, "Shares, prevalences and other figures") if found else "",
-        statement_table(material, found, about=True),
+        statement_table(material, found),
         heading(2, "Examples in reviews") if shown else "",
         shown,
     )

@@ -14,8 +14,6 @@ from hepagraph.service.reference.material import Material
 from hepagraph.service.reference.proportions import mark
 from hepagraph.service.reference.standing import why_kept_out
 
-_OUT = "kept out: "
-
 
 def who(source: Source) -> str:
     """Return author and year, or the beginning of the title."""
@@ -29,32 +27,31 @@ def papers(source: Source) -> list[str]:
     return [*doi, web_link("PubMed", f"https://pubmed.ncbi.nlm.nih.gov/{source.pmid}/")] if source.pmid else doi
 
 
-def statement_table(material: Material, statements: Sequence[Statement], *, about: bool = False) -> str:
-    """Return the statements as a table; ``about`` adds whom and what each speaks of."""
-    header = [*(["about"] if about else []), "state", "figure", "study", "seen with", "in the network", "note"]
-    rows = [[*([_about(material, s)] if about else []), *_cells(material, s)] for s in statements]
+def statement_table(material: Material, statements: Sequence[Statement], *, told: Sequence[str] = ()) -> str:
+    """Return the statements as a table; what they are ``told`` of already is not repeated in every row."""
+    header = ["of what", "figure", "study", "seen with", "in the network, note"]
+    rows = [_cells(material, statement, told) for statement in statements]
     return table(header, rows, "statements") if rows else ""
 
 
-def _about(material: Material, statement: Statement) -> str:
-    subject = material.subject(statement)
-    feature = material.link(subject) if subject else ""
-    return " · ".join(text for text in (material.link(statement.given), feature) if text)
+def _about(material: Material, statement: Statement, told: Sequence[str]) -> str:
+    names = [name for name in (statement.given, material.subject(statement)) if name and name not in told]
+    return ": ".join(text for text in (*map(material.link, names), escape(_states(material, statement))) if text)
 
 
-def _cells(material: Material, statement: Statement) -> list[str]:
+def _cells(material: Material, statement: Statement, told: Sequence[str]) -> list[str]:
     where = f'<span id="{escape_html(anchor("statement", statement.id))}"></span>'
-    quantity = f" · {escape(material.term(statement.quantity))}"
+    kind = link(material.in_words(statement.quantity), anchor("quantity", statement.quantity))
     study = link(who(statement.source), anchor("source", statement.source.id))
     named = [study, *papers(statement.source)[:1], f"grade {escape(statement.grade)}", escape(statement.row_id)]
     why = why_kept_out(material, statement)
+    standing = styled(escape(f"kept out: {why}"), "kept-out") if why else styled("enters", "enters")
     return [
-        where + escape(_states(material, statement)),
-        f"**{escape(statement.figure())}**{quantity}",
+        where + _about(material, statement, told),
+        f"**{escape(statement.figure())}** · {kind}",
         " · ".join(text for text in named if text),
         ", ".join(material.link(name) for name in (*statement.modalities, *statement.agents, *statement.context)),
-        styled(escape(_OUT + why), "kept-out") if why else styled("enters", "enters"),
-        escape(statement.note),
+        " · ".join(text for text in (standing, escape(statement.note)) if text),
     ]
 
 

@@ -126,8 +126,8 @@ def _draw(holder: ET.Element, mark: Mark, y: float, hatch: str) -> None:
         for end in {"range": (low, high), "upper": (high,), "lower": (low,)}[mark.shape]:
             _line(holder, (end, y - 5, end, y + 5), stroke_width="2")
         return
-    half = min(3.0 + math.sqrt(mark.size) / 3, 8.0)
-    side = {"x": f"{centre - half:g}", "y": f"{y - half:g}", "width": f"{2 * half:g}", "height": f"{2 * half:g}"}
+    reach = min(3.0 + math.sqrt(mark.size) / 3, 8.0)
+    side = {"x": f"{centre - reach:g}", "y": f"{y - reach:g}", "width": f"{2 * reach:g}", "height": f"{2 * reach:g}"}
     paint = {"fill": "currentColor"} if mark.size else {"fill": "none", "stroke": "currentColor", "stroke-width": "1.5"}
     ET.SubElement(holder, "rect", {**side, **paint})
 

@@ -113,6 +113,6 @@ def bar(value: float) -> str:
 
 
 def shade(value: float, text: str = "") -> str:
-    """Return a probability on a ground that is the darker the larger it is."""
+    """Return a probability on a ground that is the stronger the larger it is."""
     shown = escape_html(text or percent(value))
     return f'<span class="probability" style="--p:{value:.3f}">{shown}</span>'

@@ -77,7 +77,16 @@ class Material:
 
     def term(self, name: str) -> str:
         """Return the label of a term of the schema, or its name in words."""
-        return self.labels.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+        return self.labels.get(name) or self.in_words(name)
+
+    @staticmethod
+    def in_words(name: str) -> str:
+        """Return the name of a term of the schema in words.
+
+        >>> Material.in_words("mayReachCpt")
+        'may reach cpt'
+        """
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def gather(rdf: Graph, graph: nx.MultiDiGraph[str], network: Network) -> Material:

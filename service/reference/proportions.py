@@ -40,8 +40,8 @@ def wilson(k: float, n: float) -> tuple[float, float]:
     [0.49, 0.943]
     """
     centre = (k + _Z**2 / 2) / (n + _Z**2)
-    half = _Z / (n + _Z**2) * math.sqrt(k * (n - k) / n + _Z**2 / 4)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    reach = _Z / (n + _Z**2) * math.sqrt(k * (n - k) / n + _Z**2 / 4)
+    return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
 def mark(statement: Statement, elicited: tuple[float, float] | None) -> Mark | None:

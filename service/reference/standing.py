@@ -37,7 +37,7 @@ def why_kept_out(material: Material, statement: Statement) -> str:
 def _own_reasons(material: Material, statement: Statement) -> list[str]:
     repeated = material.repeats.get(statement.id, "another statement")
     found = {
-        f"a quantity that never enters: {material.term(statement.quantity)}": not statement.may_reach_cpt,
+        "this kind of figure never enters": not statement.may_reach_cpt,
         statement.kept_apart: bool(statement.kept_apart),
         "a selected sample, which does not stand for the whole": statement.selected,
         f"repeats {repeated}": statement.duplicate,
@@ -50,7 +50,7 @@ def _reasons_of_place(material: Material, statement: Statement) -> list[str]:
     if variable is None:
         where = " and ".join(material.label(state) for state in statement.context)
         return [f"holds only under: {where}"] if where and statement.poolable else []
-    return [*_reasons_of_context(material, variable, statement), *_reasons_of_technique(material, variable, statement)]
+    return [*_reasons_of_context(material, variable, statement), *_reasons_of_modality(material, variable, statement)]
 
 
 def _reasons_of_context(material: Material, variable: Variable, statement: Statement) -> list[str]:
@@ -59,11 +59,11 @@ def _reasons_of_context(material: Material, variable: Variable, statement: State
     return [f"holds only under: {' and '.join(material.label(c) for c in found)}"] if found else []
 
 
-def _reasons_of_technique(material: Material, variable: Variable, statement: Statement) -> list[str]:
+def _reasons_of_modality(material: Material, variable: Variable, statement: Statement) -> list[str]:
     if admissible(material.graph, variable, replace(_freed(statement), context=())):
         return []
     wanted = ", ".join(material.label(m) for m in targets(material.graph, variable.name, "pooledFrom"))
-    return [f"another technique; the table takes {wanted} only"]
+    return [f"another modality; the table takes {wanted} only"]
 
 
 def _freed(statement: Statement) -> Statement:

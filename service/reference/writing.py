@@ -55,7 +55,7 @@ def reference_files(rdf: Graph, graph: nx.MultiDiGraph[str], network: Network) -
     material = gather(rdf, graph, network)
     files = {
         "index.md": _index(material),
-        "classes.md": classes_page(material),
+        "classes.md": wide(classes_page(material)),
         "coverage.md": wide(coverage_page(material)),
         "sources.md": wide(sources_page(material)),
         **entity_pages(material),
@@ -86,7 +86,7 @@ def _index(material: Material) -> str:
         f"{len(found)} statements from {len({s.source.id for s in found})} {link('sources', 'reference-sources')};"
         f" {inside} of them enter the network",
     )
-    kinds = Counter(material.term(s.quantity) for s in found)
+    kinds = Counter(material.in_words(s.quantity) for s in found)
     return joined(
         heading(1, "Reference", "reference"),
         "What the ontology holds and what the network makes of it, generated from both."
