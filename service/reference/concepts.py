@@ -70,7 +70,7 @@ def _entry(material: Material, name: str) -> str:
         bullets([*literals(material, name), *relations(material, name), *_referred_to(material, name)]),
         _states(material, name),
         _figures(material, name),
-        statement_table(material, material.given.get(name, ())),
+        statement_table(material, material.given.get(name, ()), told=(name,)),
         _quoted(material, name),
     )
 
@@ -81,7 +81,7 @@ def _referred_to(material: Material, name: str) -> list[str]:
     for start, _, kind in sorted(material.graph.in_edges(name, keys=True)):
         if kind not in EVIDENCE and material.home(start) != material.home(name):
             found[kind].append(material.link(start))
-    return [f"*{escape(material.term(kind))}* of: {', '.join(links)}" for kind, links in sorted(found.items())]
+    return [f"{escape(material.term(kind))} this: {', '.join(links)}" for kind, links in sorted(found.items())]
 
 
 def _states(material: Material, name: str) -> str:
