@@ -108,7 +108,7 @@ def _figures(material: Material, name: str) -> str:
 
 def _figure(material: Material, figure: str) -> list[str]:
     data = material.graph.nodes[figure]["literals"]
-    arm = "; ".join(map(str, data.get("arm", ())))
+    arm = "; ".join(sorted(map(str, data.get("arm", ()))))
     return [f"**{escape(magnitude(data))}**", escape(material.label(figure)), escape(arm), _quoted(material, figure)]
 
 

@@ -86,7 +86,7 @@ def _states(material: Material, feature: Variable) -> str:
     """Return leaf states and groups with their spellings and definitions."""
     rows = []
     for notation, node in feature.nodes.items():
-        aliases = [name for name in material.graph.nodes[node]["literals"].get("alias", ())]
+        aliases = sorted(material.graph.nodes[node]["literals"].get("alias", ()))
         members = feature.leaves[notation] if notation not in feature.states else ()
         spelt = ", ".join(escape(name) for name in (notation, *aliases))
         definition = escape(material.graph.nodes[node]["definition"])

@@ -25,4 +25,4 @@ def literals(material: Material, name: str) -> list[str]:
     """Return the values of a thing, one line a property; what the pages tell elsewhere is left out."""
     found = material.graph.nodes[name]["literals"]
     shown = {key: values for key, values in sorted(found.items()) if key not in _TOLD_ELSEWHERE}
-    return [f"{escape(material.term(key))}: {'; '.join(map(escape, values))}" for key, values in shown.items()]
+    return [f"{escape(material.term(key))}: {'; '.join(sorted(map(escape, values)))}" for key, values in shown.items()]

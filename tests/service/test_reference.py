@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import os
 import pkgutil
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -198,6 +201,26 @@ def test_writing_again_changes_nothing_and_leaves_nothing_behind(tmp_path: Path,
     graph = build_graph(again)
     assert write_reference(tmp_path, again, graph, compile_network(graph)) == paths
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths} == stamps
+
+
+def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
+    code = """
+import hashlib
+from hepagraph.inference import compile_network
+from hepagraph.kg import build_graph
+from hepagraph.ontology.store import load_ontology
+from hepagraph.service.reference import reference_files
+rdf = load_ontology()
+graph = build_graph(rdf)
+files = reference_files(rdf, graph, compile_network(graph))
+print(len(files), hashlib.sha256(repr(files).encode()).hexdigest())
+"""
+    answers = set()
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True, text=True)
+        answers.add(done.stdout)
+    assert len(answers) == 1
 
 
 def statement(**fields: object) -> Statement:
