@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SOURCES := pyproject.toml
 
-.PHONY: help demo test lint types layers terms check lock clean
+.PHONY: help demo test docs lint types layers terms check lock clean
 
 help:
 	@echo "make demo    answer the built-in example case"
 	@echo "make test    run the tests"
 	@echo "make check   lint, strict types on the built wheel, import layers, no medical term in Python"
+	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make lock    renew requirements/*.lock (needs uv)"
 	@echo "make clean   remove .venv and build output"
 
@@ -41,6 +42,15 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.lock
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.core requirements/docs.lock
+	@echo "installing from requirements/docs.lock"
+	@$(PIP) install --require-hashes -r requirements/docs.lock
+	@touch $@
+
+docs: $(VENV)/.docs
+	@$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --jobs auto --quiet --doctree-dir docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -65,8 +75,9 @@ lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	uv pip compile pyproject.toml --extra validate --group build $(LOCK) -o requirements/core.lock
 	uv pip compile pyproject.toml --extra validate --group dev -c requirements/core.lock $(LOCK) -o requirements/dev.lock
+	uv pip compile pyproject.toml --group docs -c requirements/core.lock -c requirements/dev.lock $(LOCK) -o requirements/docs.lock
 
 LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/reference *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
