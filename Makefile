@@ -73,8 +73,8 @@ terms: $(VENV)/.dev
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
-	uv pip compile pyproject.toml --extra validate --group build $(LOCK) -o requirements/core.lock
-	uv pip compile pyproject.toml --extra validate --group dev -c requirements/core.lock $(LOCK) -o requirements/dev.lock
+	uv pip compile pyproject.toml --extra validate --extra fast --group build $(LOCK) -o requirements/core.lock
+	uv pip compile pyproject.toml --extra validate --extra fast --group dev -c requirements/core.lock $(LOCK) -o requirements/dev.lock
 	uv pip compile pyproject.toml --group docs -c requirements/core.lock -c requirements/dev.lock $(LOCK) -o requirements/docs.lock
 
 LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
