@@ -48,7 +48,7 @@ $(VENV)/.docs: $(VENV)/.core requirements/docs.lock
 	@touch $@
 
 docs: $(VENV)/.docs
-	@$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --jobs auto --quiet --doctree-dir docs/_build/doctrees docs docs/_build/html
+	@$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --jobs auto --quiet --doctree-dir docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 lint: $(VENV)/.dev
