@@ -43,22 +43,16 @@ def read_sheet(text: str, name: str, lookup: Lookup) -> tuple[Row, ...]:
     CaseError
         A heading or a field cannot be understood; holds every problem with its row and column.
     """
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    try:
-        headings = [heading.strip() for heading in reader.fieldnames or ()]
-        records = [(reader.line_num, record) for record in reader]
-    except csv.Error as error:
-        raise CaseError([Problem("sheet", f"{name} line {reader.line_num}", f"is not CSV: {error}")]) from None
+    headings, records = _records(text, name)
     problems = list(_heading_problems(name, headings))
     if not records and not problems:
         problems.append(Problem("sheet", name, "has headings and no row", advice="add a row for each figure"))
     rows = []
-    for line, record in () if problems else records:
-        fields = {str(k).strip(): (v or "").strip() for k, v in record.items() if isinstance(v, str) or v is None}
+    for line, cells in () if problems else records:
+        fields = dict(zip(headings, cells, strict=False))
         row, wrong = _read_row(f"{name} line {line}", fields, lookup)
-        if None in record:
-            advice = "quote fields with commas"
-            wrong.append(Problem("sheet", row.where, "has more fields than headings", advice=advice))
+        if any(cells[len(headings) :]) or fields.get(""):
+            wrong.append(Problem("sheet", row.where, "has more fields than headings", advice="quote text with commas"))
         rows.append(row)
         problems += wrong
     if problems:
@@ -66,9 +60,25 @@ def read_sheet(text: str, name: str, lookup: Lookup) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def _records(text: str, name: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the headings, and each row that is not empty with the number of its last line.
+
+    Spreadsheets of some languages separate by semicolons or tabs; whichever the first line has most of is taken.
+    """
+    first = text.removeprefix("\ufeff").lstrip("\r\n")
+    delimiter = max(",;\t", key=first.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(first), delimiter=delimiter, strict=True)
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise CaseError([Problem("sheet", f"{name} line {reader.line_num}", f"is not CSV: {error}")]) from None
+    headings = rows[0][1] if rows else []
+    return headings, [(line, cells) for line, cells in rows[1:] if any(cells)]
+
+
 def _heading_problems(name: str, headings: list[str]) -> Iterable[Problem]:
     where = f"{name} line 1"
-    for heading in headings:
+    for heading in filter(None, headings):
         if heading not in COLUMNS:
             yield Problem("column", where, f"unknown column {heading!r}", tuple(COLUMNS), nearest(heading, COLUMNS))
         elif headings.count(heading) > 1:

@@ -169,6 +169,20 @@ def test_a_broken_sheet_is_refused(folder: Path, text: str, says: str) -> None:
         plan(text, folder)
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_what_spreadsheet_programs_write_is_read(folder: Path, separator: str) -> None:
+    """A mark at the start, their separator, carriage returns, empty columns and rows at the end."""
+    names = ["id", "given", "feature", "state", "k", "n", "grade", "title", "note", "", ""]
+    cells = ["NEW-1", "fair", "toss", "heads", "6", "8", "A", "A toss", '"two\r\nlines, and more"', "", ""]
+    text = "\r\n".join(["\ufeff" + separator.join(names), separator.join(cells), separator * 10, ""])
+    if separator == ",":
+        text = text.replace("A toss", '"A toss"')
+    (block,) = plan(text, folder).texts.values()
+    graph = Graph().parse(data=block, format="turtle")
+    assert "two" in str(graph.value(ID.ev_new_1, SCHEMA.note))
+    assert graph.value(ID.ev_new_1, SCHEMA.k).toPython() == 6
+
+
 def test_duplicates_are_refused(folder: Path) -> None:
     with pytest.raises(CaseError, match=r"'NEW-1' stands at new\.csv line 2 already"):
         plan(sheet(GOOD, GOOD), folder)
