@@ -53,7 +53,7 @@ def asks_for_parameters(query: str) -> bool:
 
 
 def _names_any(query: str, terms: Iterable[str]) -> bool:
-    return any(re.search(rf"(\bfl:|{re.escape(SCHEMA_IRI)}){term}\b", query) for term in terms)
+    return any(re.search(rf"(:|{re.escape(SCHEMA_IRI)}){term}\b", query) for term in terms)
 
 
 def compiled_lines(graph: nx.MultiDiGraph[str], *, parameters: bool = True) -> Iterator[str]:

@@ -8,12 +8,13 @@ from rdflib import Graph, URIRef
 from rdflib.namespace import RDF
 
 from hepagraph.ontology.errors import Problem
-from hepagraph.ontology.lookup import Lookup, snake
-from hepagraph.ontology.namespaces import DCTERMS, ID_IRI, PROV, SCHEMA, local_name
+from hepagraph.ontology.import_sources import Sources
+from hepagraph.ontology.lookup import Lookup
+from hepagraph.ontology.namespaces import ID_IRI, PROV, SCHEMA, local_name
 from hepagraph.ontology.sheet import Row
 from hepagraph.ontology.sheet_columns import COLUMNS
 
-_IDENTITY = ("given", "feature", "state", "state_text", "conditions", "context", "modality", "agent", "sequence")
+_IDENTITY = "quantity given feature state state_text conditions context modality agent sequence phase unit".split()
 _CELL = (*_IDENTITY, "k", "n", "percent", "range_low", "mean", "words")
 _ROUNDING = 0.005 + 1e-9
 _NUMBERS = ("k", "percent", "range_low", "mean", "frequency_word")
@@ -35,29 +36,26 @@ def _repeats(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
             advice = "give the row another id, or change the statement in its Turtle file"
             yield Problem("duplicate", where, f"{row.id!r} is in the ontology already", advice=advice)
         first.setdefault(row.subject, row.where)
-    cells = _known_cells(graph, {_title(row) for row in rows})
+    sources = Sources(graph)
+    cells = _known_cells(graph, {sources.of(row)[0] for row in rows})
     for row in rows:
-        key = (_title(row), *(tuple(sorted(row.facts.get(column, ()), key=str)) for column in _CELL))
+        facts = {"quantity": (SCHEMA.ConditionalProbability,), "unit": (SCHEMA.NotStated,), **row.facts}
+        key = (sources.of(row)[0], *(tuple(sorted(facts.get(column, ()), key=str)) for column in _CELL))
         where, marked = cells.setdefault(key, (row.where, "duplicate_of" in row.facts))
         if where != row.where and not marked and "duplicate_of" not in row.facts:
             advice = "drop one, or name the other in duplicate_of"
             yield Problem("duplicate", row.where, f"says the same as {where}", advice=advice)
 
 
-def _title(row: Row) -> str:
-    return snake(str(row.source.get("title", "")))
-
-
-def _known_cells(graph: Graph, titles: set[str]) -> dict[tuple[object, ...], tuple[str, bool]]:
-    """Return what the ontology's statements from publications of these titles say, and whether they are duplicates."""
+def _known_cells(graph: Graph, sources: Iterable[URIRef]) -> dict[tuple[object, ...], tuple[str, bool]]:
+    """Return what the ontology's statements from these publications say, and whether they are duplicates."""
     terms = [COLUMNS[name].term for name in _CELL]
     found: dict[tuple[object, ...], tuple[str, bool]] = {}
-    for source, title in graph.subject_objects(DCTERMS.title):
-        if snake(str(title)) in titles:
-            for statement in graph.subjects(PROV.wasQuotedFrom, source):
-                values = (tuple(sorted(graph.objects(statement, SCHEMA[term]), key=str)) for term in terms)
-                marked = (statement, SCHEMA.duplicateOf, None) in graph
-                found[(snake(str(title)), *values)] = (local_name(statement), marked)
+    for source in sources:
+        for statement in graph.subjects(PROV.wasQuotedFrom, source):
+            values = (tuple(sorted(graph.objects(statement, SCHEMA[term]), key=str)) for term in terms)
+            marked = (statement, SCHEMA.duplicateOf, None) in graph
+            found[(source, *values)] = (local_name(statement), marked)
     return found
 
 
@@ -67,7 +65,9 @@ def _loose_ends(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
     for row in rows:
         for column in ("duplicate_of", "disagrees_with"):
             for other in row.facts.get(column, ()):
-                if local_name(other) not in here and (other, RDF.type, None) not in graph:
+                if local_name(other) == row.subject:
+                    yield Problem("reference", f"{row.where} / {column}", "names its own row")
+                elif local_name(other) not in here and (other, RDF.type, None) not in graph:
                     what = f"{local_name(other).removeprefix('ev_')!r} is no statement of the ontology or the sheet"
                     yield Problem("reference", f"{row.where} / {column}", what, advice="give the id of its row")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from rdflib import Graph, URIRef
@@ -19,6 +20,7 @@ class Sources:
 
     def __init__(self, graph: Graph) -> None:
         self._by_key: dict[tuple[str, str], URIRef] = {}
+        self._numbers: dict[URIRef, dict[str, str]] = {}
         self._taken: set[str] = set()
         for node in sorted(graph.subjects(RDF.type, SCHEMA.Source), key=str):
             if not isinstance(node, URIRef):
@@ -32,6 +34,7 @@ class Sources:
             self._remember(node, {name: str(value) for name, value in known.items() if value is not None})
 
     def _remember(self, node: URIRef, fields: Mapping[str, str]) -> None:
+        self._numbers[node] = _numbers(fields)
         for key in _source_keys(fields):
             self._by_key.setdefault(key, node)
 
@@ -39,17 +42,23 @@ class Sources:
         """Return the row's source and whether it is new."""
         fields = {name: str(value) for name, value in row.source.items()}
         for key in _source_keys(fields):
-            if key in self._by_key:
-                return self._by_key[key], False
+            known = self._by_key.get(key)
+            if known is not None and not (key[0] == "title" and self._is_another(known, fields)):
+                return known, False
         node = URIRef(f"{ID_IRI}{self._name(fields)}")
         self._taken.add(local_name(node))
         self._remember(node, fields)
         return node, True
 
+    def _is_another(self, node: URIRef, fields: Mapping[str, str]) -> bool:
+        """Return whether a DOI or PMID says that two publications of one title are not the same."""
+        known, asked = self._numbers[node], _numbers(fields)
+        return any(known[name] != asked[name] for name in known.keys() & asked.keys())
+
     def _name(self, fields: Mapping[str, str]) -> str:
         author, year = fields.get("first_author", ""), fields.get("year", "")
         family = snake(author.rsplit(" ", 1)[0] if " " in author else author)
-        words = "_".join(snake(fields["title"]).split("_")[:_TITLE_WORDS])
+        words = "_".join(snake(fields["title"]).split("_")[:_TITLE_WORDS]) or "untitled"
         stem = f"src_{family}{year}" if family and year else f"src_{words}"
         name, suffix = stem, ord("b")
         while name in self._taken:
@@ -58,5 +67,9 @@ class Sources:
 
 
 def _source_keys(fields: Mapping[str, str]) -> list[tuple[str, str]]:
-    found = [(name, fields[name].lower()) for name in ("doi", "pmid") if fields.get(name)]
-    return [*found, ("title", snake(fields["title"]))] if fields.get("title") else found
+    title = " ".join(re.findall(r"\w+", fields.get("title", "").casefold()))
+    return [*_numbers(fields).items(), *([("title", title)] if title else [])]
+
+
+def _numbers(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: fields[name].lower() for name in ("doi", "pmid") if fields.get(name)}

@@ -36,24 +36,39 @@ class Import:
 
     def write(self) -> None:
         """Write every file next to its place first, then move all into place."""
-        staged: list[tuple[str, Path]] = []
+        staged: dict[Path, Path] = {}
+        moved: dict[Path, bytes | None] = {}
         try:
             for path, text in self.texts.items():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                handle, name = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-                staged.append((name, path))
-                with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                    stream.write(text)
-                Path(name).chmod(0o644)
-            for name, path in staged:
-                Path(name).replace(path)
+                staged[path] = _stage(path, text)
+            for path, partial in staged.items():
+                old = path.read_bytes() if path.exists() else None
+                partial.replace(path)
+                moved[path] = old
         except OSError as error:
-            raise OntologyError(
-                f"{error.filename}: cannot be written: {error.strerror}; name a folder of your own with --ontology"
-            ) from None
+            _put_back(moved)
+            what = f"{error.filename2 or error.filename}: cannot be written: {error.strerror}"
+            raise OntologyError(f"{what}; nothing was written; name a folder of your own with --ontology") from None
         finally:
-            for name, _ in staged:
-                Path(name).unlink(missing_ok=True)
+            for partial in staged.values():
+                partial.unlink(missing_ok=True)
+
+
+def _stage(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(text.encode())
+    Path(name).chmod(path.stat().st_mode if path.exists() else 0o644)
+    return Path(name)
+
+
+def _put_back(moved: Mapping[Path, bytes | None]) -> None:
+    for path, old in moved.items():
+        if old is None:
+            path.unlink()
+        else:
+            path.write_bytes(old)
 
 
 def plan_import(text: str, name: str, graph: Graph, directory: Path) -> Import:
@@ -79,12 +94,18 @@ def plan_import(text: str, name: str, graph: Graph, directory: Path) -> Import:
         source, is_new = sources.of(row)
         path = directory / f"{local_name(source).removeprefix('src_')}.ttl"
         if path not in texts:
-            texts[path] = path.read_text(encoding="utf-8") if path.exists() else HEADER
+            texts[path] = _as_it_stands(path)
         if is_new:
             texts[path] += "\n" + _source_block(source, row)
         texts[path] += "\n" + _statement_block(row, source) + _returned(row, graph)
         counts[path] = counts.get(path, 0) + 1
     return Import(texts, counts)
+
+
+def _as_it_stands(path: Path) -> str:
+    """Return a file's text, with our prefixes declared at its end where its own may differ (Turtle allows that)."""
+    text = path.read_bytes().decode("utf-8") if path.exists() else HEADER
+    return text if text.startswith(HEADER) else f"{text}\n{HEADER}"
 
 
 def _source_block(node: URIRef, row: Row) -> str:

@@ -44,7 +44,10 @@ class NamedQuery:
 
 def read_query(path: Path) -> NamedQuery:
     """Read a query file; the first comment line is its question."""
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"{path}: cannot be read: {error}") from None
     return parse_query(path.stem, text)
 
 

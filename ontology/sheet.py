@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -65,9 +66,9 @@ def _records(text: str, name: str) -> tuple[list[str], list[tuple[int, list[str]
 
     Spreadsheets of some languages separate by semicolons or tabs; whichever the first line has most of is taken.
     """
-    first = text.removeprefix("\ufeff").lstrip("\r\n")
-    delimiter = max(",;\t", key=first.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(first), delimiter=delimiter, strict=True)
+    text = re.sub(r"\A\ufeff?(sep=.\r?\n)?", "", text)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except csv.Error as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -12,6 +13,9 @@ from hepagraph.ontology.errors import nearest
 from hepagraph.ontology.lookup import Lookup, snake
 from hepagraph.ontology.namespaces import SCHEMA, local_name
 from hepagraph.ontology.sheet_columns import Column
+
+# Plain figures only: a short exponent would be a number of any size.
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def statement_name(row_id: str) -> str:
@@ -57,12 +61,9 @@ def _parts(text: str, separator: str) -> list[str]:
 
 
 def _number(kind: str, text: str) -> Literal:
-    try:
-        value = Decimal(text)
-    except ArithmeticError:
-        raise FieldError(f"{text!r} is not a number", (), None, "use a point as decimal mark, no % sign") from None
-    if not value.is_finite():
-        raise FieldError(f"{text!r} is not a finite number")
+    if not _NUMBER.fullmatch(text):
+        raise FieldError(f"{text!r} is not a number", (), None, "use a point as decimal mark, no % sign")
+    value = Decimal(text)
     if kind == "integer":
         if value != value.to_integral_value() or value < 0:
             raise FieldError(f"{text!r} is not a whole number of at least 0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,7 +125,8 @@ def plain_literal(text: str, datatype: str) -> Plain:
     if datatype in _INTEGERS:
         return int(text)
     if datatype in _REALS:
-        return float(f"{float(text):.12g}")
+        value = float(f"{float(text):.12g}")
+        return value if math.isfinite(value) else text
     if datatype == _XSD + "boolean":
         return text in ("true", "1")
     return text

@@ -88,6 +88,8 @@ def load_licences(directory: str | Path = MAPPINGS) -> dict[str, Licence]:
 
 def read_set(path: Path) -> MappingSet:
     """Read one SSSOM file; its folder says whether labels of the other vocabulary may stand in it."""
+    if path.parent.name not in COLUMNS:
+        raise OntologyError(f"{path}: a mapping set stands in a folder called {' or '.join(COLUMNS)}")
     lines = _lines(path)
     size = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     header, prefixes, see_also = _header(path, lines[:size])

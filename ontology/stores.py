@@ -87,6 +87,8 @@ class OxigraphStore:
                 self._store.bulk_load(path=str(path), format=pyoxigraph.RdfFormat.TURTLE)
             except (SyntaxError, ValueError) as error:
                 raise OntologyError(f"{path}: not valid Turtle: {error}; run: hepagraph ontology validate") from None
+            except OSError as error:
+                raise OntologyError(f"{path}: cannot be read: {error}") from None
         self.add(mapping_lines(files))
 
     def _load(self, text: str) -> None:
@@ -96,16 +98,21 @@ class OxigraphStore:
         """Answer a SELECT or ASK query."""
         check_query(text)
         try:
-            found = self._store.query(text, prefixes=PREFIXES)
-            if isinstance(found, self._ox.QueryBoolean):
-                return Rows(("answer",), ((bool(found),),))
-            if isinstance(found, self._ox.QueryTriples):
-                raise QueryError("only SELECT and ASK are answered")
-            columns = tuple(variable.value for variable in found.variables)
-            rows = tuple(tuple(self._plain(solution[name]) for name in columns) for solution in found)
+            rows = self._rows(text)
         except (SyntaxError, ValueError, OSError, RuntimeError) as error:
             raise QueryError(f"the query cannot be answered: {error}") from None
-        return _in_order(text, Rows(columns, rows))
+        return _in_order(text, rows)
+
+    def _rows(self, text: str) -> Rows:
+        # In a frame of its own: the parser of `check_query` keeps its caller's frame until the next garbage collection,
+        # maybe in another thread, and pyoxigraph's solutions may be freed only in the thread that made them.
+        found = self._store.query(text, prefixes=PREFIXES)
+        if isinstance(found, self._ox.QueryBoolean):
+            return Rows(("answer",), ((bool(found),),))
+        if isinstance(found, self._ox.QueryTriples):
+            raise QueryError("only SELECT and ASK are answered")
+        columns = tuple(variable.value for variable in found.variables)
+        return Rows(columns, tuple(tuple(self._plain(solution[name]) for name in columns) for solution in found))
 
     def _plain(self, term: Any) -> str | int | float | bool | None:
         if term is None:

@@ -53,12 +53,12 @@ def write_output(text: str, output: str | None) -> None:
     if output is None or output == "-":
         click.echo(text, nl=False)
         return
-    target = Path(output)
-    partial = target.with_name(target.name + ".partial")
+    partial = Path(f"{output}.partial")
     try:
         partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        try:
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)
     except OSError as error:
         raise HepagraphError(f"{output}: cannot be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)

@@ -125,7 +125,7 @@ def test_a_disagreement_is_written_from_both_sides(folder: Path) -> None:
         ({"percent": "57"}, r"57 % is not 6/8 = 75\.0 %"),
         ({"percent": "175"}, "not a percentage from 0 to 100"),
         ({"percent": "75 %"}, r"'75 %' is not a number; use a point as decimal mark, no % sign"),
-        ({"percent": "NaN"}, "is not a finite number"),
+        ({"percent": "NaN"}, "'NaN' is not a number"),
         ({"n": "0", "k": "0", "percent": ""}, "n is not at least 1"),
         ({"k": "", "n": "", "percent": ""}, "without a number or a word of the scheme"),
         ({"quantity": "sensitivty"}, "quantity: 'sensitivty' is not declared; did you mean sensitivity"),
@@ -202,6 +202,50 @@ def test_what_the_shapes_refuse_is_refused_before_writing(folder: Path) -> None:
     made = plan(sheet({**GOOD, "k": "", "n": "", "bound": "upper"}), folder)
     found = validate_import(find_ontology(folder), made)
     assert ["words" in violation.message for violation in found] == [True]
+
+
+def test_a_publication_of_the_same_title_and_another_doi_is_another(folder: Path) -> None:
+    plan(sheet({**GOOD, "doi": "10.1000/one"}), folder).write()
+    made = plan(sheet({**GOOD, "id": "NEW-2", "doi": "10.1000/two"}), folder)
+    assert [path.name for path in made.counts] == ["doe2020b.ttl"]
+    same = plan(sheet({**GOOD, "id": "NEW-3", "given": "biased"}), folder)
+    assert [path.name for path in same.counts] == ["doe2020.ttl"]
+
+
+def test_a_file_with_other_prefixes_is_extended_rightly(folder: Path) -> None:
+    plan(sheet(GOOD), folder).write()
+    path = folder / "evidence" / "doe2020.ttl"
+    theirs = path.read_text().replace("fl:", "schema:")
+    path.write_text(theirs)
+    plan(sheet({**GOOD, "id": "NEW-2", "given": "biased"}), folder).write()
+    graph = load_ontology(folder)
+    assert (ID.ev_new_1, SCHEMA.k, None) in graph
+    assert (ID.ev_new_2, SCHEMA.k, None) in graph
+
+
+def test_when_moving_fails_midway_everything_is_put_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(sheet(GOOD), folder).write()
+    old = (folder / "evidence" / "doe2020.ttl").read_text()
+    more = {**GOOD, "id": "NEW-2", "given": "biased"}
+    made = plan(sheet(more, {**more, "id": "NEW-3", "title": "Else"}), folder)
+    real, calls = Path.replace, []
+
+    def failing(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device", str(target))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(OntologyError, match="nothing was written"):
+        made.write()
+    assert [path.name for path in (folder / "evidence").iterdir()] == ["doe2020.ttl"]
+    assert (folder / "evidence" / "doe2020.ttl").read_text() == old
+
+
+def test_a_row_that_names_itself_is_refused(folder: Path) -> None:
+    with pytest.raises(CaseError, match="names its own row"):
+        plan(sheet({**GOOD, "disagrees_with": "NEW-1"}), folder)
 
 
 def test_a_folder_that_cannot_be_written_leaves_nothing(folder: Path) -> None:

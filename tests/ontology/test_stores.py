@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,13 @@ def test_ask_plain_values_and_order(coins: Store) -> None:
     assert coins.query("SELECT ?k ?a WHERE { ?e fl:k ?k OPTIONAL { ?e fl:nothing ?a } FILTER (?k = 30) }").rows == (
         (30, None),
     )
+
+
+def test_many_threads_may_ask_one_store(coins: Store) -> None:
+    text = "SELECT ?e ?v WHERE { ?e fl:value ?v }"
+    wanted = coins.query(text)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(rows == wanted for rows in pool.map(coins.query, [text] * 80))
 
 
 def test_an_unknown_store_is_refused() -> None:
