@@ -67,7 +67,7 @@ def to_obograph(graph: Graph) -> str:
     Statements of evidence are nodes as well, with their literals as property values.
     See https://github.com/geneontology/obographs for the format.
     """
-    subjects = sorted({s for s in graph.subjects(RDF.type) if isinstance(s, URIRef) and _ours(s)})
+    subjects = sorted({s for s in graph.subjects(RDF.type) if isinstance(s, URIRef)})
     known = set(subjects)
     edges = [
         {"sub": str(s), "pred": "is_a" if p == RDFS.subClassOf else str(p), "obj": str(o)}

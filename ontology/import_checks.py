@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rdflib import Graph, URIRef
 from rdflib.namespace import RDF
+from rdflib.term import Node
 
 from hepagraph.ontology.errors import Problem
 from hepagraph.ontology.import_sources import Sources
@@ -40,7 +41,7 @@ def _repeats(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
     cells = _known_cells(graph, {sources.of(row)[0] for row in rows})
     for row in rows:
         facts = {"quantity": (SCHEMA.ConditionalProbability,), "unit": (SCHEMA.NotStated,), **row.facts}
-        key = (sources.of(row)[0], *(tuple(sorted(facts.get(column, ()), key=str)) for column in _CELL))
+        key = (sources.of(row)[0], *_said({column: facts.get(column, ()) for column in _CELL}))
         where, marked = cells.setdefault(key, (row.where, "duplicate_of" in row.facts))
         if where != row.where and not marked and "duplicate_of" not in row.facts:
             advice = "drop one, or name the other in duplicate_of"
@@ -49,24 +50,34 @@ def _repeats(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
 
 def _known_cells(graph: Graph, sources: Iterable[URIRef]) -> dict[tuple[object, ...], tuple[str, bool]]:
     """Return what the ontology's statements from these publications say, and whether they are duplicates."""
-    terms = [COLUMNS[name].term for name in _CELL]
     found: dict[tuple[object, ...], tuple[str, bool]] = {}
     for source in sources:
         for statement in graph.subjects(PROV.wasQuotedFrom, source):
-            values = (tuple(sorted(graph.objects(statement, SCHEMA[term]), key=str)) for term in terms)
+            values = {name: tuple(graph.objects(statement, SCHEMA[COLUMNS[name].term])) for name in _CELL}
             marked = (statement, SCHEMA.duplicateOf, None) in graph
-            found[(source, *values)] = (local_name(statement), marked)
+            found[(source, *_said(values))] = (local_name(statement), marked)
     return found
+
+
+def _said(values: Mapping[str, tuple[Node, ...]]) -> tuple[tuple[Node, ...], ...]:
+    """Return what a statement says, in order of `_CELL`; where it counts, percentage and words say nothing more."""
+    counted = bool(values["k"] and values["n"])
+    left = {"percent", "mean", "words"} if counted else set()
+    return tuple(() if name in left else tuple(sorted(values[name], key=str)) for name in _CELL)
 
 
 def _loose_ends(rows: Sequence[Row], graph: Graph) -> Iterable[Problem]:
     """Yield references to statements that are neither in the ontology nor in the sheet."""
     here = {row.subject for row in rows}
+    repeated = {row.subject for row in rows if "duplicate_of" in row.facts}
     for row in rows:
         for column in ("duplicate_of", "disagrees_with"):
             for other in row.facts.get(column, ()):
                 if local_name(other) == row.subject:
                     yield Problem("reference", f"{row.where} / {column}", "names its own row")
+                elif column == "duplicate_of" and local_name(other) in repeated:
+                    what = f"{local_name(other).removeprefix('ev_')!r} is marked as a duplicate itself"
+                    yield Problem("reference", f"{row.where} / {column}", what, advice="name the one that stays")
                 elif local_name(other) not in here and (other, RDF.type, None) not in graph:
                     what = f"{local_name(other).removeprefix('ev_')!r} is no statement of the ontology or the sheet"
                     yield Problem("reference", f"{row.where} / {column}", what, advice="give the id of its row")
@@ -77,6 +88,8 @@ def _rules(row: Row, lookup: Lookup, graph: Graph) -> Iterable[Problem]:
     k, n, value = row.number("k"), row.number("n"), row.number("percent")
     if k is not None and n is not None and k > n:
         yield Problem("counts", f"{row.where} / k", f"k = {k:g} is more than n = {n:g}", advice="check both")
+    if k is not None and n is None and value is None:
+        yield Problem("counts", f"{row.where} / n", "is empty though k is given", advice="give n or the percentage")
     if n is not None and n < 1:
         yield Problem("counts", f"{row.where} / n", "n is not at least 1", advice="leave n empty if it is not known")
     elif k is not None and n is not None and value is not None and abs(value - k / n) > _ROUNDING:
@@ -95,5 +108,13 @@ def _rules(row: Row, lookup: Lookup, graph: Graph) -> Iterable[Problem]:
             f"a {lookup.spelling(quantity)} without a number or a word of the scheme",
             advice="fill k and n, percent, range, mean or frequency_word; or quantity = qualitative_statement",
         )
-    if "feature" not in row.facts and quantity == SCHEMA.ConditionalProbability:
+    if quantity == SCHEMA.ConditionalProbability:
+        yield from _unsaid(row)
+
+
+def _unsaid(row: Row) -> Iterable[Problem]:
+    """Yield what a frequency of a state cannot do without."""
+    if "feature" not in row.facts:
         yield Problem("field", f"{row.where} / feature", "is empty", advice="name what was looked at")
+    elif not {"state", "state_text"} & row.facts.keys():
+        yield Problem("field", f"{row.where} / state", "is empty", advice="name what was seen, or fill state_text")

@@ -47,7 +47,7 @@ class Import:
                 moved[path] = old
         except OSError as error:
             _put_back(moved)
-            what = f"{error.filename2 or error.filename}: cannot be written: {error.strerror}"
+            what = f"{error.filename2 or error.filename or 'the evidence'}: cannot be written: {error.strerror}"
             raise OntologyError(f"{what}; nothing was written; name a folder of your own with --ontology") from None
         finally:
             for partial in staged.values():
@@ -57,9 +57,13 @@ class Import:
 def _stage(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(text.encode())
-    Path(name).chmod(path.stat().st_mode if path.exists() else 0o644)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(text.encode())
+        Path(name).chmod(path.stat().st_mode if path.exists() else 0o644)
+    except OSError:
+        Path(name).unlink()
+        raise
     return Path(name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from functools import cached_property
 
@@ -18,10 +19,11 @@ _ALIKE = re.compile(r"[^a-z0-9]+")
 def snake(text: str) -> str:
     """Return a text as lower-case words joined by underscores.
 
-    >>> snake("ConditionalProbability"), snake("AB-12 x")
-    ('conditional_probability', 'ab_12_x')
+    >>> snake("ConditionalProbability"), snake("AB-12 x"), snake("Müller")
+    ('conditional_probability', 'ab_12_x', 'muller')
     """
-    return _ALIKE.sub("_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()).strip("_")
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return _ALIKE.sub("_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", plain).lower()).strip("_")
 
 
 class Lookup:

@@ -1,8 +1,8 @@
 """Named queries: SPARQL files with a question as their first line and parameters in their head.
 
-A head line ``# param side: id:toss_{} | a side`` lets ``side=heads`` bind ``?side`` to the
-individual of that name; ``# param size_mm: number = 8 | lesion size`` takes a number, 8 unless said. A parameter
-without a default that is not given leaves its variable open.
+A head line ``# param side: id:toss_{} fl:FeatureState | a side`` lets ``side=heads`` fill in ``?side`` with the
+individual of that name and class; ``# param size_mm: number = 8 | lesion size`` takes a number, 8 unless said. A
+parameter without a default that is not given leaves its variable open.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from hepagraph.ontology.errors import QueryError, nearest
 from hepagraph.ontology.sparql import PREFIXES
 from hepagraph.ontology.stores import Store
 
-_PARAM = re.compile(r"#\s*param\s+(\w+):\s*(\S+)(?:\s*=\s*(\S+))?\s*(?:\|\s*(.*))?$")
+_CLASSES = r"\w+:\w+(?:\|\w+:\w+)*"
+_PARAM = re.compile(rf"#\s*param\s+(\w+):\s*(\S+)(?:\s+({_CLASSES}))?(?:\s*=\s*(\S+))?\s*(?:\|\s*(.*))?$")
 _WHERE = re.compile(r"\bwhere\s*\{|\bask\s*\{", re.IGNORECASE)
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter: an individual named by a pattern such as ``id:primary_{}``, or ``number``."""
+    """One parameter: an individual named by a pattern such as ``id:{}``, of one of the classes; or ``number``."""
 
     name: str
     pattern: str
+    classes: tuple[str, ...]
     default: str | None
     help: str
 
@@ -60,9 +62,14 @@ def parse_query(name: str, text: str) -> NamedQuery:
     """
     comments = [line.strip() for line in text.splitlines() if line.strip().startswith("#")]
     found = [match for line in comments if (match := _PARAM.fullmatch(line))]
-    parameters = tuple(Parameter(m[1], m[2], m[3], m[4] or "") for m in found)
+    parameters = tuple(_parameter(match) for match in found)
     question = next((line.lstrip("# ") for line in comments if not _PARAM.fullmatch(line)), "")
     return NamedQuery(name, question, parameters, text)
+
+
+def _parameter(match: re.Match[str]) -> Parameter:
+    name, pattern, classes, default, help_text = match.groups()
+    return Parameter(name, pattern, tuple(classes.split("|")) if classes else (), default, help_text or "")
 
 
 def bind(query: NamedQuery, given: Mapping[str, str], store: Store) -> str:
@@ -108,19 +115,24 @@ def _term(query: NamedQuery, parameter: Parameter, value: str, store: Store) -> 
             raise QueryError(f"{where}: is not a number ({parameter.help})")
         return value
     if not _NAME.fullmatch(value):
-        raise QueryError(f"{where}: names are lower-case letters, digits and underscores ({parameter.help})")
-    names = _names(parameter.pattern, store)
+        raise QueryError(f"{where}: names are letters, digits and underscores ({parameter.help})")
+    names = _names(parameter, store)
     if value not in names:
         close = nearest(value, names)
         hint = f"; did you mean {close}?" if close else ""
         some = ", ".join(sorted(names)[:40]) + (", ..." if len(names) > 40 else "")
-        raise QueryError(f"{where}: nothing in the ontology is called so{hint}; allowed: {some}")
+        raise QueryError(f"{where}: nothing of that kind in the ontology is called so{hint}; allowed: {some}")
     return parameter.pattern.replace("{}", value)
 
 
-def _names(pattern: str, store: Store) -> set[str]:
-    """Return what may stand for ``{}``: the local names that fit the pattern."""
+def _names(parameter: Parameter, store: Store) -> set[str]:
+    """Return what may stand for ``{}``: the local names that fit the pattern and the classes."""
+    pattern = parameter.pattern
     prefix, _, head = pattern.replace("{}", "").partition(":")
+    if prefix not in PREFIXES or "{}" not in pattern:
+        raise QueryError(f"parameter pattern {pattern!r} is neither number nor prefix:name_{{}}")
     start = PREFIXES[prefix] + head
-    rows = store.query(f'SELECT DISTINCT ?s WHERE {{ ?s a ?c . FILTER (strstarts(str(?s), "{start}")) }}').rows
+    classes = f"VALUES ?c {{ {' '.join(parameter.classes)} }} " if parameter.classes else ""
+    text = f'SELECT DISTINCT ?s WHERE {{ {classes}?s a ?c . FILTER (strstarts(str(?s), "{start}")) }}'
+    rows = store.query(text).rows
     return {str(row[0]).removeprefix(f"{prefix}:{head}") for row in rows}

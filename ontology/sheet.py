@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rdflib.term import Node
 
 from hepagraph.ontology.errors import CaseError, Problem, nearest
-from hepagraph.ontology.lookup import Lookup
+from hepagraph.ontology.lookup import Lookup, snake
 from hepagraph.ontology.sheet_columns import COLUMNS, REQUIRED, SOURCE_COLUMNS, VARIABLES
 from hepagraph.ontology.sheet_fields import FieldError, field_values, statement_name
 
@@ -52,7 +52,7 @@ def read_sheet(text: str, name: str, lookup: Lookup) -> tuple[Row, ...]:
     for line, cells in () if problems else records:
         fields = dict(zip(headings, cells, strict=False))
         row, wrong = _read_row(f"{name} line {line}", fields, lookup)
-        if any(cells[len(headings) :]) or fields.get(""):
+        if any(cells[len(headings) :]) or any(c for h, c in zip(headings, cells, strict=False) if not h):
             wrong.append(Problem("sheet", row.where, "has more fields than headings", advice="quote text with commas"))
         rows.append(row)
         problems += wrong
@@ -111,4 +111,6 @@ def _read_row(where: str, fields: Mapping[str, str], lookup: Lookup) -> tuple[Ro
             source[column.name] = values[0]
         else:
             facts[column.name] = values
+    if fields.get("id") and not snake(fields["id"]):
+        problems.append(Problem("field", f"{where} / id", f"{fields['id']!r} has no letter or digit of ASCII"))
     return Row(where, fields.get("id", ""), facts, source), problems

@@ -65,7 +65,7 @@ def _number(kind: str, text: str) -> Literal:
         raise FieldError(f"{text!r} is not a number", (), None, "use a point as decimal mark, no % sign")
     value = Decimal(text)
     if kind == "integer":
-        if value != value.to_integral_value() or value < 0:
+        if not re.fullmatch(r"[0-9]+(\.0)?", text):  # 1.000 is a thousand where the decimal mark is a comma
             raise FieldError(f"{text!r} is not a whole number of at least 0")
         return Literal(int(value))
     if kind == "percent":
@@ -103,7 +103,7 @@ def _thing(text: str, classes: tuple[str, ...], lookup: Lookup) -> URIRef:
     if found is None:
         known = lookup.spellings(classes)
         allowed = tuple(known) if len(known) <= 40 else ()
-        advice = "" if allowed else f"{len(known)} are declared; see: hepagraph sparql columns"
+        advice = "" if allowed else f"{len(known)} are declared; see: hepagraph sparql terms --param class=..."
         raise FieldError(f"{text!r} is not declared", allowed, nearest(text, known), advice)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ def main() -> None:
 
     For research and teaching; not a medical device.
     """
+    logging.getLogger("rdflib.term").setLevel(logging.ERROR)  # it logs a traceback for every literal of a wrong type
 
 
 main.add_command(sparql)

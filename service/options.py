@@ -41,6 +41,9 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
                 click.echo(f"hepagraph: and {len(error.problems) - len(shown)} more problems", err=True)
         except HepagraphError as error:
             click.echo(f"hepagraph: {error}", err=True)
+        except UnicodeEncodeError as error:
+            what = f"standard output takes {error.encoding} and cannot show {error.object[error.start]!r}"
+            click.echo(f"hepagraph: {what}; set PYTHONIOENCODING=utf-8, or write to a file with -o", err=True)
         except BrokenPipeError:
             sys.stderr.close()
         sys.exit(2)

@@ -84,7 +84,11 @@ def left_out_rows(files: OntologyFiles) -> list[tuple[str, str]]:
     if not path.exists():
         return []
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], start=2):
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise OntologyError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8") from None
+    for number, line in enumerate(lines[1:], start=2):
         cells = line.split("\t")
         if len(cells) != 2 or not all(cells):
             raise OntologyError(f"{path}: line {number}: needs a row id, a tab and a reason")

@@ -60,6 +60,11 @@ def test_obograph_has_nodes_edges_definitions_and_matches(whole: Graph) -> None:
     assert sum("definition" in node.get("meta", {}) for node in nodes.values()) > 800
 
 
+def test_obograph_of_another_domain_has_its_own_nodes(data: Path) -> None:
+    (found,) = json.loads(export_ontology(find_ontology(data / "coin"), "obograph"))["graphs"]
+    assert "https://example.org/coin/toss" in {node["id"] for node in found["nodes"]}
+
+
 def test_an_unknown_format_is_refused(data: Path) -> None:
     with pytest.raises(OntologyError, match="owl: no such format; allowed: turtle"):
         export_ontology(find_ontology(data / "coin"), "owl")

@@ -16,7 +16,7 @@ from hepagraph.inference import Reasoner
 from hepagraph.ontology import CaseError, OntologyError, find_ontology
 from hepagraph.ontology.importing import Import, plan_import
 from hepagraph.ontology.lookup import Lookup
-from hepagraph.ontology.namespaces import ID, PROV, SCHEMA
+from hepagraph.ontology.namespaces import DCTERMS, ID, PROV, SCHEMA
 from hepagraph.ontology.sheet_columns import COLUMNS
 from hepagraph.ontology.sheet_writing import write_sheet
 from hepagraph.ontology.store import load_ontology
@@ -127,6 +127,11 @@ def test_a_disagreement_is_written_from_both_sides(folder: Path) -> None:
         ({"percent": "75 %"}, r"'75 %' is not a number; use a point as decimal mark, no % sign"),
         ({"percent": "NaN"}, "'NaN' is not a number"),
         ({"n": "0", "k": "0", "percent": ""}, "n is not at least 1"),
+        ({"n": "", "percent": ""}, "n: is empty though k is given"),
+        ({"state": ""}, "state: is empty; name what was seen"),
+        ({"k": "2.000"}, "is not a whole number"),
+        ({"k": "1e999999999"}, "is not a number"),
+        ({"id": "!!!"}, "has no letter or digit"),
         ({"k": "", "n": "", "percent": ""}, "without a number or a word of the scheme"),
         ({"quantity": "sensitivty"}, "quantity: 'sensitivty' is not declared; did you mean sensitivity"),
         ({"grade": "E"}, "grade: 'E' is not known; allowed: A, B, C, D"),
@@ -190,7 +195,12 @@ def test_duplicates_are_refused(folder: Path) -> None:
         CaseError, match=r"says the same as new\.csv line 2; drop one, or name the other in duplicate_of"
     ):
         plan(sheet(GOOD, {**GOOD, "id": "NEW-2"}), folder)
+    with pytest.raises(CaseError, match="says the same as"):
+        plan(sheet(GOOD, {**GOOD, "id": "NEW-2", "percent": ""}), folder)
+    with pytest.raises(CaseError, match="'new_2' is marked as a duplicate itself"):
+        plan(sheet({**GOOD, "duplicate_of": "NEW-2"}, {**GOOD, "id": "NEW-2", "duplicate_of": "NEW-1"}), folder)
     plan(sheet(GOOD, {**GOOD, "id": "NEW-2", "duplicate_of": "NEW-1"}), folder)
+    plan(sheet(GOOD, {**GOOD, "id": "NEW-2", "quantity": "specificity"}), folder)
     plan(sheet(GOOD), folder).write()
     with pytest.raises(CaseError, match="'NEW-1' is in the ontology already"):
         plan(sheet(GOOD), folder)
@@ -286,6 +296,7 @@ def test_any_text_survives(note: str, title: str) -> None:
     (text,) = made.texts.values()
     back = Graph().parse(data=text, format="turtle")
     assert str(back.value(ID.ev_new_1, SCHEMA.note) or "") == note
+    assert str(back.value(back.value(ID.ev_new_1, PROV.wasQuotedFrom), DCTERMS.title)) == title
 
 
 def test_columns_are_documented(root: Path) -> None:

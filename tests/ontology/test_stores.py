@@ -67,6 +67,15 @@ def test_queries_of_the_compiled_layer_have_their_expected_rows(store: Store, co
         check(store, name, text)
 
 
+def test_a_parameter_refuses_things_of_another_kind() -> None:
+    store = open_store(find_ontology(), "oxigraph")
+    typed = [(query, p) for query in QUERIES for p in query.parameters if p.classes and p.pattern == "id:{}"]
+    assert len(typed) >= 10
+    for query, parameter in typed:
+        with pytest.raises(QueryError, match="nothing of that kind"):
+            bind(query, {parameter.name: "weighting_policy"}, store)
+
+
 def test_no_default_answer_is_empty() -> None:
     empty = [path.stem for path in EXPECTED.glob("*.csv") if len(path.read_text().splitlines()) < 2]
     assert empty == []
@@ -108,8 +117,8 @@ def test_parameters_fill_in_things_and_numbers(coins: Store) -> None:
     ("given", "says"),
     [
         ({"stat": "heads"}, "no parameter 'stat'; did you mean state"),
-        ({"state": "head"}, "nothing in the ontology is called so; did you mean heads"),
-        ({"state": "x> } ; DROP"}, "names are lower-case"),
+        ({"state": "head"}, "nothing of that kind in the ontology is called so; did you mean heads"),
+        ({"state": "x> } ; DROP"}, "names are letters, digits and underscores"),
         ({"least": "5 }"}, "is not a number"),
     ],
 )
