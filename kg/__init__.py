@@ -4,7 +4,7 @@ from hepagraph.kg.build import build_graph
 from hepagraph.kg.model import Policy, Source, Statement
 from hepagraph.kg.paths import causal_view, evidence_between, explanation_paths, mimics, typical_states
 from hepagraph.kg.vocabulary import Measure, Variable, read_vocabulary
-from hepagraph.kg.writers import neighbourhood, to_dot, to_graphml, to_jsonld, to_mermaid
+from hepagraph.kg.writers import neighbourhood, to_dot, to_graphml, to_mermaid
 
 __all__ = [
     "Measure",
@@ -21,7 +21,6 @@ __all__ = [
     "read_vocabulary",
     "to_dot",
     "to_graphml",
-    "to_jsonld",
     "to_mermaid",
     "typical_states",
 ]

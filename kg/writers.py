@@ -6,8 +6,6 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rdflib import Graph
-
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -66,12 +64,6 @@ def to_graphml(graph: nx.MultiDiGraph[str]) -> str:
             evidence=evidence,
         )
     return "\n".join(nx.generate_graphml(flat)) + "\n"
-
-
-def to_jsonld(rdf: Graph) -> str:
-    """Return the whole ontology as JSON-LD with its prefixes as context."""
-    context = {prefix: str(namespace) for prefix, namespace in rdf.namespaces()}
-    return rdf.serialize(format="json-ld", context=context, auto_compact=False, sort_keys=True) + "\n"
 
 
 def _edges(graph: nx.MultiDiGraph[str]) -> Iterable[tuple[str, str, str]]:

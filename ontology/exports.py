@@ -34,11 +34,16 @@ def export_ontology(files: OntologyFiles, file_format: str) -> str:
     if file_format == "obograph":
         return to_obograph(graph)
     if file_format == "jsonld":
-        context = {prefix: str(namespace) for prefix, namespace in graph.namespaces()}
-        return graph.serialize(format="json-ld", context=context, auto_compact=False, sort_keys=True) + "\n"
+        return to_jsonld(graph)
     if file_format not in ("turtle", "nt"):
         raise OntologyError(f"{file_format}: no such format; allowed: turtle, nt, jsonld, nquads, obograph")
     return graph.serialize(format=file_format)
+
+
+def to_jsonld(graph: Graph) -> str:
+    """Return a graph as JSON-LD with its prefixes as context."""
+    context = {prefix: str(namespace) for prefix, namespace in graph.namespaces()}
+    return graph.serialize(format="json-ld", context=context, auto_compact=False, sort_keys=True) + "\n"
 
 
 def to_nquads(files: OntologyFiles) -> str:

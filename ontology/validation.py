@@ -49,9 +49,8 @@ def validate_ontology(files: OntologyFiles) -> tuple[Violation, ...]:
     return validate_graph(load_ontology(files), files)
 
 
-def validate_import(files: OntologyFiles, plan: Import) -> tuple[Violation, ...]:
-    """Return the violations that the ontology would have with an import in it."""
-    data = load_ontology(files)
+def validate_import(data: Graph, files: OntologyFiles, plan: Import) -> tuple[Violation, ...]:
+    """Return the violations that the ontology, loaded as ``data``, has once an import is in it; adds it to ``data``."""
     for text in plan.texts.values():
         data.parse(data=text, format="turtle")
     return validate_graph(data, files)

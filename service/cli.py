@@ -135,7 +135,9 @@ def _exported(file_format: str, around: str | None, folder: str | None) -> str:
     if around is not None and file_format not in ("graphml", "dot", "mermaid"):
         raise HepagraphError(f"--around works with graphml, dot and mermaid, not with {file_format}")
     if file_format == "jsonld":
-        return kg.to_jsonld(rdf)
+        from hepagraph.ontology.exports import to_jsonld
+
+        return to_jsonld(rdf)
     graph = kg.build_graph(rdf)
     if file_format not in GRAPH_FORMATS:
         from hepagraph.inference.pgmpy_model import network_text

@@ -43,8 +43,9 @@ def import_sheet(sheet: str | None, dry_run: bool, show_columns: bool, as_json: 
     files = find_ontology(ontology)
     name = "standard input" if sheet == "-" else sheet
     text = read_text(sheet, name, "the sheet saved as CSV UTF-8")
-    plan = plan_import(text, name, load_ontology(files), files.evidence)
-    violations = validate_import(files, plan)
+    graph = load_ontology(files)
+    plan = plan_import(text, name, graph, files.evidence)
+    violations = validate_import(graph, files, plan)
     for violation in violations[:50]:
         click.echo(f"hepagraph: {violation}", err=True)
     if violations:

@@ -12,6 +12,7 @@ from rdflib.compare import isomorphic
 from hepagraph import kg
 from hepagraph.inference import Reasoner
 from hepagraph.ontology import OntologyError
+from hepagraph.ontology.exports import to_jsonld
 from hepagraph.ontology.store import load_ontology
 
 PREFIXES = """@prefix fl: <https://w3id.org/hepagraph/schema#> .
@@ -118,7 +119,7 @@ def test_graphml_reads_back(skin: Reasoner) -> None:
 
 def test_jsonld_reads_back_to_the_same_facts(data: Path) -> None:
     rdf = load_ontology(data / "skin")
-    again = Graph().parse(data=kg.to_jsonld(rdf), format="json-ld")
+    again = Graph().parse(data=to_jsonld(rdf), format="json-ld")
     assert isomorphic(rdf, again)
 
 

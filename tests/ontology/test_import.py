@@ -67,7 +67,7 @@ def test_a_row_becomes_a_statement_that_moves_the_posterior(folder: Path) -> Non
     case = {"id": "c", "lesions": [{"findings": {"toss": "heads"}}]}
     before = posterior_of(case, folder)
     made = plan(sheet(GOOD), folder)
-    assert validate_import(find_ontology(folder), made) == ()
+    assert validate_import(load_ontology(folder), find_ontology(folder), made) == ()
     made.write()
     path = folder / "evidence" / "doe2020.ttl"
     assert list(made.counts) == [path]
@@ -103,7 +103,7 @@ def test_a_disagreement_is_written_from_both_sides(folder: Path) -> None:
     plan(sheet(GOOD), folder).write()
     other = {**GOOD, "id": "NEW-2", "title": "Not so", "k": "1", "percent": "12.5", "disagrees_with": "NEW-1"}
     made = plan(sheet(other), folder)
-    assert validate_import(find_ontology(folder), made) == ()
+    assert validate_import(load_ontology(folder), find_ontology(folder), made) == ()
     made.write()
     graph = load_ontology(folder)
     assert (ID.ev_new_1, SCHEMA.disagreesWith, ID.ev_new_2) in graph
@@ -210,7 +210,7 @@ def test_duplicates_are_refused(folder: Path) -> None:
 
 def test_what_the_shapes_refuse_is_refused_before_writing(folder: Path) -> None:
     made = plan(sheet({**GOOD, "k": "", "n": "", "bound": "upper"}), folder)
-    found = validate_import(find_ontology(folder), made)
+    found = validate_import(load_ontology(folder), find_ontology(folder), made)
     assert ["words" in violation.message for violation in found] == [True]
 
 
