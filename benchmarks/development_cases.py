@@ -1,74 +1,96 @@
-"""Measure the network on the coded cases: python benchmarks/development_cases.py
+"""Measure the network and what each piece of it buys: python benchmarks/development_cases.py [--without-primary]
 
-Prints, for the default and the wide differential, how many development cases have their true entity on top, the mean
-log loss (natural logarithm) and the Brier score summed over entities, for the full network and for the same network
-with every mechanism's effect switched off (features independent given the subtype). The cases were looked at
-while the ontology was written: these are development figures, not a test.
+Prints for each differential one table on the development cases: the full model, the same network with every mechanism
+summed out, the same with nothing between entity and feature, and the pooled naive Bayes baseline; then the lesions of
+the reviews' figures. The cases were looked at while the ontology was written: these are development figures, not a
+test. ``hepagraph evaluate`` measures any proven cases and prints much more.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import math
-from dataclasses import replace
+import sys
 from pathlib import Path
+from typing import Any
 
 from hepagraph.inference import Reasoner
-from hepagraph.inference.compiling import compile_skeleton
+from hepagraph.inference.evaluation import (
+    Evaluation,
+    NaiveBayesPredictor,
+    NetworkPredictor,
+    Predictor,
+    ProvenCase,
+    ReasonerPredictor,
+    Settings,
+    TruthReader,
+    evaluate,
+)
+from hepagraph.inference.evaluation.ablations import flat, without_mechanisms
+from hepagraph.inference.evaluation.runner import behaviours_of, primary_variables, without_context
+from hepagraph.inference.evaluation.safety import read_costly_errors
+from hepagraph.inference.naive_bayes import build_naive_bayes
+from hepagraph.inference.network import ENTITY
+from hepagraph.inference.reporting import reported
+from hepagraph.service.evaluate_command import read_truth
+from hepagraph.service.evaluation_text import errors_text, measures_text
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
 
-def without_mechanisms(reasoner: Reasoner) -> Reasoner:
-    """Return the reasoner with features that no mechanism acts on."""
-    skeleton = replace(reasoner.skeleton, causes_of=dict.fromkeys(reasoner.skeleton.features, ()))
-    return replace(reasoner, skeleton=skeleton, network=compile_skeleton(skeleton))
+def models(reasoner: Reasoner) -> list[Predictor]:
+    """Return the full model, its ablations and the baseline; the baseline stands last."""
+    network = reasoner.network
+    return [
+        ReasonerPredictor(reasoner),
+        NetworkPredictor(network, "one lesion at a time", reported),
+        NetworkPredictor(without_mechanisms(network), "no mechanisms", reported),
+        NetworkPredictor(flat(network), "entity to feature", reported),
+        NaiveBayesPredictor(build_naive_bayes(reasoner.graph)),
+    ]
 
 
-def truth(path: Path) -> dict[tuple[str, str], dict[str, str]]:
-    """Return the rows of a table of diagnoses by (case, lesion)."""
-    with path.open(encoding="utf-8") as stream:
-        return {(row["case_id"], row["lesion_id"]): row for row in csv.DictReader(stream, delimiter="\t")}
+def measure(reasoner: Reasoner, cases: tuple[ProvenCase, ...], differential: str, name: str) -> Evaluation:
+    """Return the evaluation of every model on the cases."""
+    compared, entities = models(reasoner), reasoner.entities(differential)
+    settings = Settings(
+        differential,
+        entities,
+        behaviours_of(reasoner.graph, entities),
+        read_costly_errors(reasoner.graph),
+        baseline=compared[-1].name,
+        flatness=False,
+    )
+    return evaluate(cases, compared, settings, name=name)
 
 
-def measure(
-    reasoner: Reasoner, cases: list[dict[str, object]], rows: dict[tuple[str, str], dict[str, str]], name: str
-) -> str:
-    """Return one line of figures for one differential."""
-    entities = reasoner.entities(name)
-    right, typical, typical_right, count, loss, brier = 0, 0, 0, 0, 0.0, 0.0
-    for case in cases:
-        result = reasoner.posterior(case, differential=name)
-        for lesion in result.lesions:
-            row = rows[result.id, lesion.id]
-            if row["entity"] not in entities:
-                continue
-            count += 1
-            hit = lesion.leading == row["entity"]
-            right += hit
-            if row.get("atypical") == "false":
-                typical += 1
-                typical_right += hit
-            loss -= math.log(lesion.posterior[row["entity"]])
-            brier += sum((p - (e == row["entity"])) ** 2 for e, p in lesion.posterior.items())
-    of_typical = f" ({typical_right} of {typical} typical)" if typical else ""
-    return f"{name:>5}: {right} of {count} on top{of_typical}, log loss {loss / count:.3f}, Brier {brier / count:.3f}"
+def read(reasoner: Reasoner, values: list[tuple[str, Any]], truth: Path) -> tuple[ProvenCase, ...]:
+    """Return the cases with their diagnoses."""
+    reader = TruthReader(reasoner.reader, reasoner.network.states[ENTITY], reasoner.network.parent_of)
+    return reader.read(values, read_truth(str(truth)))
 
 
-def main() -> None:
-    """Print the figures."""
+def main(arguments: list[str]) -> None:
+    """Print the tables."""
     reasoner = Reasoner.load()
     development = EXAMPLES / "development"
-    cases = [json.loads(line) for line in (development / "cases.jsonl").read_text(encoding="utf-8").splitlines()]
-    figures = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(EXAMPLES.glob("*.json"))]
-    for title, model in (("full network", reasoner), ("mechanisms switched off", without_mechanisms(reasoner))):
-        print(f"development cases, {title}")
-        for name in model.network.differentials:
-            print(measure(model, cases, truth(development / "truth.tsv"), name))
-        print(f"lesions of the reviews' figures, {title}")
-        print(measure(model, figures, truth(EXAMPLES / "diagnoses.tsv"), model.network.default_differential))
+    lines = (development / "cases.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = read(
+        reasoner, [(f"line {n}", json.loads(line)) for n, line in enumerate(lines, 1)], development / "truth.tsv"
+    )
+    paths = sorted(EXAMPLES.glob("*.json"))
+    figures = [(path.name, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    runs = [(cases, name, "of the development set") for name in reasoner.network.differentials]
+    runs.append(
+        (read(reasoner, figures, EXAMPLES / "diagnoses.tsv"), reasoner.network.default_differential, "of the figures")
+    )
+    if "--without-primary" in arguments:
+        bare = without_context(cases, primary_variables(reasoner.graph))
+        runs.append((bare, reasoner.network.default_differential, "without the known primary"))
+    for proven, differential, name in runs:
+        found = measure(reasoner, proven, differential, name)
+        print(measures_text(found))
+        print(errors_text(found, reasoner.network.labels))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepagraph.inference.artifact import find_artifact
 from hepagraph.inference.coupling import couple
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table, check_network
-from hepagraph.inference.pooling import Cell, pool_variable
 from hepagraph.inference.priors import (
+    Theta,
     entity_table,
     fixed_factors,
     implied_table,
+    primary_matches,
     prior_statements,
     sets_base,
+    subtype_shares,
     subtype_table,
 )
+from hepagraph.inference.reconciling import Estimate, Frame, Progress, Reconciliation, evidence_key, reconcile
 from hepagraph.kg import Policy, Statement, Variable, read_vocabulary
 from hepagraph.kg.vocabulary import literal, nodes_of_kind, origins, targets
 from hepagraph.ontology.errors import OntologyError
@@ -29,12 +33,12 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Array = NDArray[np.float64]
-Theta = Callable[[str, str], Array]
+Values = Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """The structure found in the graph, and the pooled cells from which every table is made."""
+    """The structure found in the graph, and the reconciled estimates from which every table is made."""
 
     graph: nx.MultiDiGraph[str]
     policy: Policy
@@ -46,7 +50,7 @@ class Skeleton:
     mechanisms: tuple[str, ...]
     features: tuple[str, ...]
     causes_of: Mapping[str, tuple[str, ...]]
-    cells: Mapping[str, Mapping[str, Cell]]
+    reconciliation: Reconciliation
     fixed: dict[tuple[str, str], Array] = field(default_factory=dict)
 
     def states(self, name: str) -> tuple[str, ...]:
@@ -59,9 +63,34 @@ class Skeleton:
         """Return the context variables that influence the entity or the subtype node."""
         return tuple(c for c in self.contexts if node in self.graph.nodes[c]["literals"].get("influences", ()))
 
+    def estimate(self, name: str) -> Estimate:
+        """Return the fit of a variable."""
+        return self.reconciliation.estimates[name]
 
-def read_skeleton(graph: nx.MultiDiGraph[str]) -> Skeleton:
-    """Find the network's structure in the graph and pool the evidence of every cell.
+    def conditions(self, name: str) -> tuple[str, ...]:
+        """Return the variables that condition a feature besides subtype and mechanisms."""
+        return self.estimate(name).condition_names
+
+    @property
+    def values(self) -> Values:
+        """Every variable's fitted table P(state | row, conditions), the rows as in ``Frame.rows``."""
+        return {name: estimate.table for name, estimate in self.reconciliation.estimates.items()}
+
+    def evidence(self, name: str, given: str) -> tuple[Statement, ...]:
+        """Return the statements behind a variable in an entity, subtype or the root."""
+        return self.estimate(name).evidence.get(given, ())
+
+
+def read_skeleton(
+    graph: nx.MultiDiGraph[str],
+    *,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> Skeleton:
+    """Find the network's structure in the graph and reconcile the evidence of every variable.
+
+    An artifact of the same evidence is used where there is one, unless ``fresh``; see ``artifact``. ``progress`` is
+    called with (fits done, fits in all, variable) while fitting.
 
     Raises
     ------
@@ -85,16 +114,44 @@ def read_skeleton(graph: nx.MultiDiGraph[str]) -> Skeleton:
         _check_mechanism(vocabulary[name])
     features = tuple(nodes_of_kind(graph, "ImagingFeature"))
     contexts = tuple(nodes_of_kind(graph, "ContextVariable"))
-    cells = {
-        name: pool_variable(graph, vocabulary[name], policy, entities, parent_of, roots[0])
-        for name in (*contexts, *mechanisms, *features)
-    }
+    frame = Frame(
+        graph,
+        policy,
+        vocabulary,
+        roots[0],
+        entities,
+        parent_of,
+        subtype_shares(graph, policy, parent_of),
+        primary_matches(graph, policy, vocabulary, contexts, parent_of),
+    )
+    names, plain = (*contexts, *mechanisms, *features), frozenset((*contexts, *mechanisms))
+    artifact = None if fresh else find_artifact(evidence_key(frame, names))
+    if artifact is None:
+        reconciliation = reconcile(frame, names, plain=plain, progress=progress)
+    else:
+        reconciliation = reconcile(frame, names, plain=plain, stored=artifact.parameters, tau=artifact.tau)
     causes_of = {name: _causes(graph, vocabulary[name], mechanisms) for name in features}
     skeleton = Skeleton(
-        graph, policy, vocabulary, roots[0], entities, parent_of, contexts, mechanisms, features, causes_of, cells
+        graph,
+        policy,
+        vocabulary,
+        roots[0],
+        entities,
+        parent_of,
+        contexts,
+        mechanisms,
+        features,
+        causes_of,
+        reconciliation,
     )
     skeleton.fixed.update(fixed_factors(skeleton))
     return skeleton
+
+
+def skeleton_key(skeleton: Skeleton) -> str:
+    """Return the key of the evidence that a skeleton's estimates rest on; see ``evidence_key``."""
+    names = (*skeleton.contexts, *skeleton.mechanisms, *skeleton.features)
+    return evidence_key(skeleton.reconciliation.frame, names)
 
 
 def _check_mechanism(variable: Variable) -> None:
@@ -119,9 +176,9 @@ def compile_network(graph: nx.MultiDiGraph[str], *, ontology_sha256: str = "") -
 
 
 def compile_skeleton(skeleton: Skeleton, *, ontology_sha256: str = "") -> Network:
-    """Return the network of a skeleton, every cell at its mean."""
+    """Return the network of a skeleton, every variable as fitted."""
     graph = skeleton.graph
-    tables = build_tables(skeleton, lambda variable, given: skeleton.cells[variable][given].mean)
+    tables = build_tables(skeleton, skeleton.values)
     layers = {
         **dict.fromkeys(_context_order(skeleton), "context"),
         ENTITY: "entity",
@@ -144,14 +201,26 @@ def compile_skeleton(skeleton: Skeleton, *, ontology_sha256: str = "") -> Networ
         differentials=differentials,
         default_differential=(default or list(differentials))[0],
         ontology_sha256=ontology_sha256,
+        base_rates=_base_rates(skeleton),
+        reporting_error=skeleton.policy.reporting_error,
     )
     check_network(network)
     return network
 
 
+def _base_rates(skeleton: Skeleton) -> dict[str, Array]:
+    """Return for each feature that a report puts into words the mean of P(state | entity) over the entities."""
+    members = np.array([[float(e == entity) for e in skeleton.parent_of.values()] for entity in skeleton.entities])
+    shares = members * skeleton.reconciliation.frame.shares
+    weights = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
+    reported = [name for name in skeleton.features if skeleton.vocabulary[name].section == "findings"]
+    return {name: weights @ skeleton.estimate(name).usual()[:-1] for name in reported}
+
+
 def _evidence(skeleton: Skeleton) -> dict[tuple[str, str], tuple[Statement, ...]]:
     """Return the statements behind each (variable, entity or subtype)."""
-    found = {(name, given): cell.statements for name, cells in skeleton.cells.items() for given, cell in cells.items()}
+    estimates = skeleton.reconciliation.estimates
+    found = {(name, given): s for name, estimate in estimates.items() for given, s in estimate.evidence.items()}
     for name in skeleton.contexts:
         if sets_base(skeleton, name):
             found |= {(name, entity): prior_statements(skeleton, name, entity) for entity in skeleton.entities}
@@ -159,13 +228,14 @@ def _evidence(skeleton: Skeleton) -> dict[tuple[str, str], tuple[Statement, ...]
     return found
 
 
-def build_tables(skeleton: Skeleton, theta: Theta, only: set[str] | None = None) -> dict[str, Table]:
-    """Return the tables of all variables (or of ``only`` some) from the cells' distributions.
+def build_tables(skeleton: Skeleton, values: Values, only: set[str] | None = None) -> dict[str, Table]:
+    """Return the tables of all variables (or of ``only`` some) from P(state | row, conditions) of each.
 
-    ``theta(variable, given)`` returns a cell's distribution, so that parameter draws use the same code.
+    ``values`` may be the fitted tables or a draw of them, so that parameter draws use the same code.
     """
     tables: dict[str, Table] = {}
     wanted = {*skeleton.contexts, ENTITY, SUBTYPE, *skeleton.mechanisms, *skeleton.features} if only is None else only
+    theta = marginal_reader(skeleton, values)
     for name in skeleton.contexts:
         if name in wanted:
             implied = implied_table(skeleton, name)
@@ -177,26 +247,49 @@ def build_tables(skeleton: Skeleton, theta: Theta, only: set[str] | None = None)
     for name in (*skeleton.mechanisms, *skeleton.features):
         if name in wanted:
             causes = skeleton.causes_of.get(name, ())
-            tables[name] = _table(skeleton, name, (SUBTYPE, *causes), _observable(skeleton, name, causes, theta))
+            parents = (SUBTYPE, *skeleton.conditions(name), *causes)
+            present = (
+                np.stack([values[c][:-1, -1] for c in causes], axis=-1)
+                if causes
+                else np.zeros((len(skeleton.parent_of), 0))
+            )
+            tables[name] = _table(skeleton, name, parents, observable_table(skeleton, name, values[name][:-1], present))
     return tables
 
 
-def _observable(skeleton: Skeleton, name: str, causes: tuple[str, ...], theta: Theta) -> Array:
-    rows = np.stack([theta(name, subtype) for subtype in skeleton.parent_of])
-    present = [[theta(mechanism, subtype)[-1] for mechanism in causes] for subtype in skeleton.parent_of]
-    return observable_table(skeleton, name, rows, np.array(present))
+def marginal_reader(skeleton: Skeleton, values: Values) -> Theta:
+    """Return a function giving P(state | entity, subtype or root), shape (states,), of an unconditioned variable."""
+    frame = skeleton.reconciliation.frame
+    index = {row: position for position, row in enumerate(frame.rows)}
+
+    def theta(name: str, given: str) -> Array:
+        members = frame.members(given)
+        mixed = sum(
+            (share * values[name][index[row]] for row, share in members.items()), np.zeros(values[name].shape[-1])
+        )
+        return np.asarray(mixed, dtype=np.float64)
+
+    return theta
 
 
 def observable_table(skeleton: Skeleton, name: str, rows: Array, present: Array) -> Array:
-    """Return P(name | subtype, causes) for any stack of subtype rows.
+    """Return P(name | row, conditions, causes) for any stack of rows.
 
-    ``rows`` has shape (n, states), ``present`` (n, causes); the answer (n, 2, ..., 2, states).
+    ``rows`` has shape (n, *condition cardinalities, states), ``present`` (n, causes); the answer has shape
+    (n, *condition cardinalities, 2, ..., 2, states).
     """
     causes, floor = skeleton.causes_of.get(name, ()), skeleton.policy.table_floor
     rows = _floored(rows, floor)
     if not causes:
         return rows
-    return couple(rows, np.clip(present, floor, 1 - floor), multipliers(skeleton, name, causes))
+    head, states = rows.shape[:-1], rows.shape[-1]
+    repeated = np.broadcast_to(present.reshape(len(present), *(1,) * (len(head) - 1), -1), (*head, present.shape[-1]))
+    flat = couple(
+        rows.reshape(-1, states),
+        np.clip(repeated, floor, 1 - floor).reshape(-1, len(causes)),
+        multipliers(skeleton, name, causes),
+    )
+    return flat.reshape(*head, *(2,) * len(causes), states)
 
 
 def multipliers(skeleton: Skeleton, name: str, causes: tuple[str, ...]) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +62,31 @@ def marginals(tables: Mapping[str, Table], likelihood: Mapping[str, Array], targ
     relevant = _relevant(tables, [*likelihood, *wanted])
     index = {name: position for position, name in enumerate(relevant)}
     cards = [tables[name].values.shape[-1] for name in relevant]
-    factors = [_factor(tables[name], index) for name in relevant]
-    factors += [Factor((index[name],), np.asarray(vector, dtype=np.float64)) for name, vector in likelihood.items()]
-    order = min_fill_order([factor.scope for factor in factors], len(relevant))
+    kept = _possible(likelihood)
+    factors = [_factor(tables[name], index, kept) for name in relevant]
+    factors += [Factor((index[name],), vector[kept[name]]) for name, vector in _vectors(likelihood).items()]
+    cards = [len(kept[name]) if name in kept else card for name, card in zip(relevant, cards, strict=True)]
+    order = min_fill_order(tuple(factor.scope for factor in factors), len(relevant))
     beliefs, evidence_log = _propagate(factors, order, cards)
     posterior = {}
     for name in wanted:
         values = beliefs[index[name]]
-        posterior[name] = values / values.sum()
+        whole = np.zeros(tables[name].values.shape[-1])
+        whole[kept.get(name, slice(None))] = values / values.sum()
+        posterior[name] = whole
     return Marginals(posterior, evidence_log)
+
+
+def _vectors(likelihood: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.asarray(vector, dtype=np.float64) for name, vector in likelihood.items()}
+
+
+def _possible(likelihood: Mapping[str, Array]) -> dict[str, NDArray[np.int64]]:
+    """Return the states that the evidence leaves; the others are cut out of every table before multiplying."""
+    kept = {name: np.flatnonzero(vector > 0) for name, vector in _vectors(likelihood).items()}
+    if any(not len(states) for states in kept.values()):
+        raise _impossible()
+    return kept
 
 
 def _relevant(tables: Mapping[str, Table], seeds: Sequence[str]) -> list[str]:
@@ -84,13 +101,18 @@ def _relevant(tables: Mapping[str, Table], seeds: Sequence[str]) -> list[str]:
     return [name for name in tables if name in keep]
 
 
-def _factor(table: Table, index: Mapping[str, int]) -> Factor:
+def _factor(table: Table, index: Mapping[str, int], kept: Mapping[str, NDArray[np.int64]]) -> Factor:
     axes = [index[name] for name in table.scope]
     order = np.argsort(axes)
-    return Factor(tuple(sorted(axes)), np.transpose(table.values, order))
+    values = table.values
+    for axis, name in enumerate(table.scope):
+        if name in kept and len(kept[name]) < values.shape[axis]:
+            values = np.take(values, kept[name], axis=axis)
+    return Factor(tuple(sorted(axes)), np.transpose(values, order))
 
 
-def min_fill_order(scopes: Sequence[tuple[int, ...]], count: int) -> list[int]:
+@lru_cache(maxsize=4096)
+def min_fill_order(scopes: tuple[tuple[int, ...], ...], count: int) -> tuple[int, ...]:
     """Return an elimination order that greedily adds the fewest edges; ties go to the smaller neighbourhood."""
     near: list[set[int]] = [set() for _ in range(count)]
     for scope in scopes:
@@ -106,7 +128,7 @@ def min_fill_order(scopes: Sequence[tuple[int, ...]], count: int) -> list[int]:
             near[a].discard(best)
         left.discard(best)
         order.append(best)
-    return order
+    return tuple(order)
 
 
 def _fill(near: Sequence[set[int]], variable: int) -> int:
@@ -174,11 +196,15 @@ def _sum_to(factor: Factor, scope: tuple[int, ...]) -> Factor:
 def _finish(message: Factor) -> float:
     total = float(message.values)
     if not total > 0:
-        problem = Problem(
-            "impossible",
-            "findings",
-            "their probability is zero under the model",
-            advice="withdraw or soften one of them: no state is left that all of them allow",
-        )
-        raise ImpossibleEvidenceError([problem])
+        raise _impossible()
     return float(np.log(total)) + message.scale_log
+
+
+def _impossible() -> ImpossibleEvidenceError:
+    problem = Problem(
+        "impossible",
+        "findings",
+        "their probability is zero under the model",
+        advice="withdraw or soften one of them: no state is left that all of them allow",
+    )
+    return ImpossibleEvidenceError([problem])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,8 @@ class Network:
 
     ``states`` and ``layers`` (context, entity, subtype, mechanism, feature) are keyed by variable in
     topological order. ``evidence`` maps (variable, entity or subtype) to the statements pooled there, and
-    ``parent_of`` maps every subtype to its entity.
+    ``parent_of`` maps every subtype to its entity. ``base_rates`` holds for each reported feature how often a report
+    that errs names each state, and ``reporting_error`` how often a report errs (see ``reporting``).
     """
 
     states: Mapping[str, tuple[str, ...]]
@@ -47,6 +48,8 @@ class Network:
     differentials: Mapping[str, tuple[str, ...]]
     default_differential: str
     ontology_sha256: str
+    base_rates: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    reporting_error: float = 0.0
 
     def variables(self, layer: str) -> tuple[str, ...]:
         """Return the variables of one layer in order."""

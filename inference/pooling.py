@@ -107,7 +107,7 @@ def observe(statement: Statement, variable: Variable, policy: Policy) -> Observa
     inside = sorted({index[leaf] for node in statement.states for leaf in _leaves(variable, node)})
     if not inside or len(inside) == len(index):
         return None
-    proportion, size = _proportion(statement, policy)
+    proportion, size = proportion_of(statement, policy)
     if proportion is None:
         return None
     size = min(size, cap)
@@ -120,7 +120,7 @@ def _leaves(variable: Variable, node: str) -> tuple[str, ...]:
     return variable.leaves[notation] if notation else ()
 
 
-def _proportion(statement: Statement, policy: Policy) -> tuple[float | None, float]:
+def proportion_of(statement: Statement, policy: Policy) -> tuple[float | None, float]:
     """Return the proportion that a statement stands for and the sample size it may claim."""
     if statement.k is not None and statement.n:
         return statement.k / statement.n, float(statement.n)
@@ -142,6 +142,8 @@ def _size_of_value(statement: Statement, policy: Policy) -> float:
     if statement.ci is not None and statement.ci[1] > statement.ci[0]:
         p = min(max(statement.value or 0.0, 0.02), 0.98)
         return p * (1 - p) * (2 * 1.96 / (statement.ci[1] - statement.ci[0])) ** 2
+    if statement.grade == "D":
+        return policy.judgement_sample_size
     return policy.default_sample_size
 
 
@@ -167,17 +169,24 @@ def bound_mean(edge: float, quantile: float, size: float) -> float:
 def _observe_measure(
     statement: Statement, variable: Variable, index: Mapping[str, int], cap: float
 ) -> Observation | None:
-    """Read mean and SD through a normal distribution into the bands of a measured variable."""
-    if variable.measure is None or statement.mean is None or not statement.sd:
+    shares = measured_shares(statement, variable)
+    if shares is None:
         return None
     size = min(cap, float(statement.n or cap))
+    return tuple(((index[state],), size * share) for state, share in shares.items())
+
+
+def measured_shares(statement: Statement, variable: Variable) -> dict[str, float] | None:
+    """Return the share of each band that mean and SD imply under a normal distribution, or None without both."""
+    if variable.measure is None or statement.mean is None or not statement.sd:
+        return None
     shares = {
         band.state: _normal_cdf(band.high, statement.mean, statement.sd)
         - (_normal_cdf(band.low, statement.mean, statement.sd) if band.low > 0 else 0.0)
         for band in variable.measure.bands
     }
     total = sum(shares.values())
-    return tuple(((index[state],), size * share / total) for state, share in shares.items())
+    return {state: share / total for state, share in shares.items()}
 
 
 def _normal_cdf(x: float, mean: float, sd: float) -> float:

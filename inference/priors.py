@@ -7,17 +7,19 @@ context variable; that is Bayes' theorem with the context variables independent 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepagraph.kg import Statement
+from hepagraph.kg import Policy, Statement, Variable
 from hepagraph.kg.vocabulary import targets
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from hepagraph.inference.compiling import Skeleton
 
 Array = NDArray[np.float64]
@@ -75,21 +77,28 @@ def fixed_factors(skeleton: Skeleton) -> dict[tuple[str, str], Array]:
 
     Keyed by (entity or subtype, parent); the empty parent holds what applies under any context.
     """
-    keyed = _prior_weights(skeleton)
+    keyed = prior_weights(skeleton.graph, skeleton.entities)
     always = [keyed[None][entity] if None in keyed else 1.0 for entity in skeleton.entities]
-    fixed = {("entity", ""): np.array(always), ("subtype", ""): _shares(skeleton)}
+    fixed = {("entity", ""): np.array(always), ("subtype", ""): skeleton.reconciliation.frame.shares}
     for parent in skeleton.acting_on("EntityNode"):
         fixed["entity", parent] = _base(skeleton, parent, keyed) * _propensity(skeleton, parent)
     for parent in skeleton.acting_on("SubtypeNode"):
-        fixed["subtype", parent] = _primary_match(skeleton, parent)
+        fixed["subtype", parent] = primary_match(
+            skeleton.graph, skeleton.policy, skeleton.vocabulary[parent], skeleton.parent_of
+        )
     return fixed
 
 
 def statements_of(skeleton: Skeleton, given: str, quantity: str) -> list[Statement]:
     """Return the poolable statements of one quantity about an entity or subtype, by id."""
+    return statements_in(skeleton.graph, given, quantity)
+
+
+def statements_in(graph: nx.MultiDiGraph[str], given: str, quantity: str) -> list[Statement]:
+    """Return the poolable statements of one quantity about an entity or subtype of a graph, by id."""
     found = {
         s.id: s
-        for _, _, data in skeleton.graph.out_edges(given, data=True)
+        for _, _, data in graph.out_edges(given, data=True)
         for s in data["evidence"]
         if s.quantity == quantity and s.poolable
     }
@@ -108,16 +117,22 @@ def prevalence_statements(skeleton: Skeleton, parent: str, entity: str) -> tuple
     return tuple(s for s in found if len(s.context) == 1 and s.context[0] in nodes)
 
 
-def _prior_weights(skeleton: Skeleton) -> dict[str | None, dict[str, float]]:
-    """Return the entities' prior weights, keyed by the context state they hold for (None: always)."""
+def prior_weights(graph: nx.MultiDiGraph[str], entities: Sequence[str]) -> dict[str | None, dict[str, float]]:
+    """Return the entities' prior weights, keyed by the context state they hold for (None: always).
+
+    Raises
+    ------
+    OntologyError
+        A state has weights for some entities only, or no entity has any.
+    """
     keyed: dict[str | None, dict[str, float]] = {}
-    for entity in skeleton.entities:
-        for statement in statements_of(skeleton, entity, "PriorWeight"):
+    for entity in entities:
+        for statement in statements_in(graph, entity, "PriorWeight"):
             value = statement.k / statement.n if statement.k is not None and statement.n else statement.value
             for state in statement.context or (None,):
                 keyed.setdefault(state, {})[entity] = float(value or 0.0)
     for state, weights in keyed.items():
-        missing = [entity for entity in skeleton.entities if entity not in weights]
+        missing = [entity for entity in entities if entity not in weights]
         if missing:
             where = f" under {state}" if state else ""
             raise OntologyError(f"no prior weight{where} for {', '.join(missing)}; add an fl:PriorWeight statement")
@@ -127,12 +142,20 @@ def _prior_weights(skeleton: Skeleton) -> dict[str | None, dict[str, float]]:
 
 
 def _base(skeleton: Skeleton, parent: str, keyed: dict[str | None, dict[str, float]]) -> Array:
-    """Return the base weights by state of a parent that carries or implies the keyed settings, else ones."""
+    """Return the base weights by state of a parent that carries the keyed settings, else ones.
+
+    A parent that implies keyed states carries them only where no other parent of the entity has them as its own.
+    """
     states = skeleton.vocabulary[parent].states
     base = np.ones((len(states), len(skeleton.entities)))
     nodes = skeleton.vocabulary[parent].nodes
+    others = [c for c in skeleton.acting_on("EntityNode") if c != parent]
+    theirs = {node for other in others for node in skeleton.vocabulary[other].nodes.values()}
     for row, state in enumerate(states):
-        implied = [nodes[state], *targets(skeleton.graph, nodes[state], "implies")]
+        implied = [
+            nodes[state],
+            *(node for node in targets(skeleton.graph, nodes[state], "implies") if node not in theirs),
+        ]
         for node in implied:
             if node in keyed:
                 base[row] = [keyed[node][entity] for entity in skeleton.entities]
@@ -170,17 +193,21 @@ def _context_ratio(skeleton: Skeleton, parent: str, theta: Theta, given: tuple[s
 
 
 def sets_base(skeleton: Skeleton, parent: str) -> bool:
-    """Return whether a parent's states carry primaries or imply settings, so that its effect is already counted."""
-    nodes = skeleton.vocabulary[parent].nodes.values()
-    return any(targets(skeleton.graph, node, relation) for node in nodes for relation in ("implies", "primary"))
+    """Return whether a parent's states carry prior weights or primaries, or imply settings that do.
+
+    Its effect on the entity is then counted by weights and prevalences already.
+    """
+    graph, nodes = skeleton.graph, skeleton.vocabulary[parent].nodes.values()
+    weighed = {state for e in skeleton.entities for s in statements_in(graph, e, "PriorWeight") for state in s.context}
+    return any(node in weighed or targets(graph, node, "implies") or targets(graph, node, "primary") for node in nodes)
 
 
-def _shares(skeleton: Skeleton) -> Array:
+def subtype_shares(graph: nx.MultiDiGraph[str], policy: Policy, parent_of: Mapping[str, str]) -> Array:
     """Return each subtype's share of its entity, pooled over the admissible statements, shape (subtypes,)."""
-    caps, default = skeleton.policy.grade_caps, skeleton.policy.default_sample_size
+    caps, default = policy.grade_caps, policy.default_sample_size
     shares = []
-    for subtype in skeleton.parent_of:
-        rows = [s for s in statements_of(skeleton, subtype, "SubtypeShare") if s.value is not None and not s.context]
+    for subtype in parent_of:
+        rows = [s for s in statements_in(graph, subtype, "SubtypeShare") if s.value is not None and not s.context]
         sizes = [min(float(s.n or default), caps.get(s.grade, 1.0)) for s in rows]
         total = sum(sizes)
         share = sum(size * (s.value or 0.0) for size, s in zip(sizes, rows, strict=True)) / total if total else 1.0
@@ -188,16 +215,36 @@ def _shares(skeleton: Skeleton) -> Array:
     return np.array(shares)
 
 
-def _primary_match(skeleton: Skeleton, parent: str) -> Array:
-    """Return by (state of parent, subtype) one where the primary fits and the policy's small share where not."""
-    variable, graph = skeleton.vocabulary[parent], skeleton.graph
-    found = np.ones((len(variable.states), len(skeleton.parent_of)))
+def primary_match(
+    graph: nx.MultiDiGraph[str], policy: Policy, variable: Variable, parent_of: Mapping[str, str]
+) -> Array:
+    """Return by (state of variable, subtype) one where the primary fits and the policy's small share where not."""
+    found = np.ones((len(variable.states), len(parent_of)))
     for row, state in enumerate(variable.states):
         primaries = set(targets(graph, variable.nodes[state], "primary"))
-        for column, subtype in enumerate(skeleton.parent_of):
+        for column, subtype in enumerate(parent_of):
             own = set(targets(graph, subtype, "fromPrimary"))
             if primaries and own and not primaries & own:
-                found[row, column] = skeleton.policy.other_primary_share
+                found[row, column] = policy.other_primary_share
+    return found
+
+
+def primary_matches(
+    graph: nx.MultiDiGraph[str],
+    policy: Policy,
+    vocabulary: Mapping[str, Variable],
+    contexts: Sequence[str],
+    parent_of: Mapping[str, str],
+) -> dict[str, Array]:
+    """Return ``primary_match`` for each context state that names a primary, by the state's node."""
+    found: dict[str, Array] = {}
+    for name in contexts:
+        variable = vocabulary[name]
+        match = primary_match(graph, policy, variable, parent_of)
+        named = [
+            (row, node) for row, s in enumerate(variable.states) if targets(graph, node := variable.nodes[s], "primary")
+        ]
+        found |= {node: match[row] for row, node in named}
     return found
 
 

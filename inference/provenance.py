@@ -91,14 +91,14 @@ class _Writer:
 
     def cells(self) -> Iterator[str]:
         """Yield every cell with its statements and the cell it borrows from."""
-        for variable, cells in self._skeleton.cells.items():
-            for given, cell in cells.items():
+        for variable, estimate in self._skeleton.reconciliation.estimates.items():
+            for given, statements in estimate.evidence.items():
                 name = _made("cell", variable, given)
                 yield _triple(name, "a", f"{SCHEMA_IRI}Cell")
                 yield _triple(name, "ofVariable", self._iris[variable])
                 yield _triple(name, "underCondition", self._iris[given])
                 yield _triple(name, "compiledFrom", self._policy)
-                yield from (_triple(name, "compiledFrom", statement.iri) for statement in cell.statements)
+                yield from (_triple(name, "compiledFrom", statement.iri) for statement in statements)
                 line = self._line(given)
                 yield from (_triple(name, "drawsOn", _made("cell", variable, other)) for other in line)
                 if len(line) > 1:
@@ -169,7 +169,7 @@ class _Writer:
         if layer == "context" and table.parents:
             return [self._policy]
         given = self._skeleton.root if layer == "context" else self._network.states[SUBTYPE][index[0]]
-        causes = table.parents[1:] if table.parents else ()
+        causes = [parent for parent in table.parents[1:] if self._network.layers[parent] == "mechanism"]
         relations = [r for cause in causes for r in self._acting(cause, child)]
         return [_made("cell", child, given), *(_made("cell", cause, given) for cause in causes), *relations]
 

@@ -16,8 +16,19 @@ from hepagraph.inference.compiling import Skeleton, compile_skeleton, read_skele
 from hepagraph.inference.elimination import Marginals, marginals
 from hepagraph.inference.interval import posterior_interval
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
+from hepagraph.inference.preparing import Prepared, prepare, raw_vectors
+from hepagraph.inference.reconciling import Progress
+from hepagraph.inference.replicates import reading_error
 from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason, ResultWarning
+from hepagraph.inference.surprise import SurpriseReport, check_findings
 from hepagraph.kg import Statement, build_graph
+from hepagraph.kg.surprise import (
+    SharingPolicy,
+    SurprisePolicy,
+    patient_level_features,
+    read_sharing_policy,
+    read_surprise_policy,
+)
 from hepagraph.kg.vocabulary import targets
 from hepagraph.ontology.errors import Problem, UnknownKeyError, nearest
 from hepagraph.ontology.files import content_hash, find_ontology
@@ -28,6 +39,16 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to answer: draws for intervals (0: none), the seed, and whether to check for surprise and weigh findings."""
+
+    draws: int
+    seed: int
+    surprise: bool
+    reasons: bool
 
 
 @dataclass(frozen=True)
@@ -46,8 +67,11 @@ class Reasoner:
     reader: CaseReader
 
     @classmethod
-    def load(cls, directory: str | Path | None = None) -> Reasoner:
+    def load(cls, directory: str | Path | None = None, *, progress: Progress | None = None) -> Reasoner:
         """Load and compile the ontology in ``directory``, or the packaged one.
+
+        The evidence is reconciled unless an artifact of the same evidence is at hand (``hepagraph compile``);
+        ``progress`` is then called with (fits done, fits in all, variable).
 
         Raises
         ------
@@ -56,7 +80,7 @@ class Reasoner:
         """
         files = find_ontology(directory)
         graph = build_graph(load_ontology(files))
-        skeleton = read_skeleton(graph)
+        skeleton = read_skeleton(graph, progress=progress)
         network = compile_skeleton(skeleton, ontology_sha256=content_hash(files))
         return cls(graph, skeleton, network, CaseReader.from_graph(graph))
 
@@ -75,10 +99,13 @@ class Reasoner:
         *,
         differential: str | None = None,
         interval: bool = False,
+        surprise: bool = True,
+        reasons: bool = True,
+        prior: Mapping[str, float] | None = None,
         draws: int = 200,
         seed: int = 0,
     ) -> CaseResult:
-        """Answer a case.
+        """Answer a case; lesions of one patient inform each other.
 
         Parameters
         ----------
@@ -88,16 +115,25 @@ class Reasoner:
             The name of a differential of the ontology; its entities share probability one. None: the default.
         interval
             Add 95 % credible intervals, from ``draws`` parameter draws with the given ``seed``.
+        surprise
+            Check the findings against replicate lesions: do they fit any entity, and which of them clash.
+        reasons
+            Weigh every finding, by withdrawing it.
+        prior
+            A weight for every entity of the differential, in place of the model's P(entity | patient).
 
         Raises
         ------
         CaseError
-            The case is bad, the differential is not known, or the findings have probability zero.
+            The case or the prior is bad, the differential is not known, or the findings have probability zero.
         """
         found = case if isinstance(case, Case) else self.read(case)
         entities = self.entities(differential)
+        options = Options(draws if interval else 0, seed, surprise, reasons)
+        prepared = self._prepare(found, entities, prior)
         lesions = tuple(
-            self._lesion(found, lesion, entities, (draws, seed) if interval else None) for lesion in found.lesions
+            self._lesion(found, lesion, entities, evidence, options)
+            for lesion, evidence in zip(found.lesions, prepared, strict=True)
         )
         return CaseResult(found.id, lesions, self.model)
 
@@ -105,9 +141,27 @@ class Reasoner:
         self, case: Case, lesion: Lesion, targets: list[str], *, differential: str | None = None
     ) -> Mapping[str, dict[str, float]]:
         """Return the posterior of any variables for one lesion, as state -> probability."""
-        likelihood = self._likelihood(case, lesion, self.entities(differential))
-        answer = marginals(self.network.tables, likelihood, targets).posterior
+        evidence = self._prepare(case, self.entities(differential), None)[case.lesions.index(lesion)]
+        answer = marginals(self.network.tables, evidence.likelihood, targets).posterior
         return {n: dict(zip(self.network.states[n], map(float, p), strict=True)) for n, p in answer.items()}
+
+    @cached_property
+    def _sharing(self) -> SharingPolicy:
+        return read_sharing_policy(self.graph)
+
+    @cached_property
+    def _surprise_policy(self) -> SurprisePolicy:
+        return read_surprise_policy(self.graph)
+
+    def _prepare(self, case: Case, entities: tuple[str, ...], prior: Mapping[str, float] | None) -> list[Prepared]:
+        return prepare(
+            self.network,
+            case,
+            entities,
+            prior=prior,
+            sharing=self._sharing,
+            patient_level=patient_level_features(self.graph),
+        )
 
     def entities(self, differential: str | None = None) -> tuple[str, ...]:
         """Return the entities of a differential, the default one when no name is given."""
@@ -122,42 +176,67 @@ class Reasoner:
 
     # -- one lesion -------------------------------------------------------------------------------------------
 
-    def _likelihood(self, case: Case, lesion: Lesion, entities: tuple[str, ...]) -> dict[str, Array]:
-        member = np.array([float(entity in entities) for entity in self.network.states[ENTITY]])
-        seen = {**case.context, **lesion.findings}
-        return {ENTITY: member, **{name: np.array(finding.likelihood) for name, finding in seen.items()}}
-
     def _lesion(
-        self, case: Case, lesion: Lesion, entities: tuple[str, ...], draws: tuple[int, int] | None
+        self, case: Case, lesion: Lesion, entities: tuple[str, ...], evidence: Prepared, options: Options
     ) -> LesionResult:
-        network, likelihood = self.network, self._likelihood(case, lesion, entities)
+        network, likelihood = self.network, evidence.likelihood
         answer = marginals(network.tables, likelihood, [ENTITY, SUBTYPE, *network.variables("mechanism")])
         posterior = self._by_entity(answer.posterior[ENTITY], entities)
         subtypes = dict(zip(network.states[SUBTYPE], map(float, answer.posterior[SUBTYPE]), strict=True))
         subtypes = {s: p for s, p in subtypes.items() if network.parent_of[s] in entities}
-        intervals = None
-        if draws is not None:
-            low, high = posterior_interval(
-                self.skeleton, network, likelihood, rng=np.random.default_rng(draws[1]), draws=draws[0]
-            )
-            ends = {e: (float(a), float(b)) for e, a, b in zip(network.states[ENTITY], low, high, strict=True)}
-            intervals = {entity: ends[entity] for entity in entities}
+        surprise = self._surprise(lesion, evidence, options) if options.surprise else None
+        intervals, parts = self._interval(likelihood, entities, options)
         return LesionResult(
             id=lesion.id,
             posterior=posterior,
             subtype=dict(sorted(subtypes.items(), key=lambda item: -item[1])),
             mechanisms={m: float(answer.posterior[m][-1]) for m in network.variables("mechanism")},
             evidence_log=answer.evidence_log,
-            reasons=self._reasons(case, lesion, likelihood, posterior, answer),
+            reasons=self._reasons(case, lesion, likelihood, posterior, answer) if options.reasons else (),
             interval=intervals,
-            warnings=self._warnings(lesion),
+            interval_parts=parts,
+            posterior_alone=self._alone(evidence, entities),
+            surprise=surprise,
+            warnings=self._warnings(lesion, surprise),
         )
+
+    def _interval(
+        self, likelihood: Mapping[str, Array], entities: tuple[str, ...], options: Options
+    ) -> tuple[dict[str, tuple[float, float]] | None, dict[str, dict[str, tuple[float, float]]] | None]:
+        if not options.draws:
+            return None, None
+        found = posterior_interval(self.skeleton, self.network, likelihood, seed=options.seed, draws=options.draws)
+
+        def by_entity(ends: Array) -> dict[str, tuple[float, float]]:
+            pairs = zip(self.network.states[ENTITY], *ends.tolist(), strict=True)
+            return {entity: (low, high) for entity, low, high in pairs if entity in entities}
+
+        return by_entity(found.ends), {part: by_entity(ends) for part, ends in found.parts.items()}
+
+    def _alone(self, evidence: Prepared, entities: tuple[str, ...]) -> dict[str, float] | None:
+        """Return the posterior without what other lesions of the patient say, or None where there are none."""
+        if evidence.alone is evidence.likelihood:
+            return None
+        return self._by_entity(marginals(self.network.tables, evidence.alone, [ENTITY]).posterior[ENTITY], entities)
+
+    def _surprise(self, lesion: Lesion, evidence: Prepared, options: Options) -> SurpriseReport | None:
+        policy, network = self._surprise_policy, self.network
+        if not lesion.findings:
+            return None
+        findings = raw_vectors(lesion.findings)
+        given = {name: vector for name, vector in evidence.given.items() if name not in findings}
+        errors = {
+            n: reading_error(network.base_rates[n], network.reporting_error)
+            for n in findings
+            if n in network.base_rates
+        }
+        return check_findings(network, given, findings, policy, confusion=errors, seed=options.seed)
 
     def _by_entity(self, values: Array, entities: tuple[str, ...]) -> dict[str, float]:
         found = dict(zip(self.network.states[ENTITY], map(float, values), strict=True))
         return {entity: found[entity] for entity in entities}
 
-    def _warnings(self, lesion: Lesion) -> tuple[ResultWarning, ...]:
+    def _warnings(self, lesion: Lesion, surprise: SurpriseReport | None) -> tuple[ResultWarning, ...]:
         warnings = []
         if not lesion.findings:
             warnings.append(
@@ -167,17 +246,37 @@ class Reasoner:
             warnings.append(
                 ResultWarning("info", "not assessable, so not counted: " + ", ".join(lesion.not_assessable))
             )
+        if surprise is not None and surprise.none_of_these:
+            text = (
+                f"none of these entities explains the findings well (p = {surprise.fit_p_value:.3f}); think of others"
+            )
+            warnings.append(ResultWarning("warning", text))
+        elif surprise is not None and surprise.flag:
+            text = f"the findings are unusual for what this patient is likely to have (p = {surprise.p_value:.3f})"
+            warnings.append(ResultWarning("info", text))
+        for conflict in surprise.conflicts if surprise is not None else ():
+            a, b = (self.network.labels[name] for name in conflict.findings)
+            end = f", unless it is {self.network.labels[conflict.explained_by]}" if conflict.explained_by else ""
+            text = f"{a} and {b} are {conflict.ratio:.2g} times rarer together than apart{end}"
+            warnings.append(ResultWarning("info", text))
         return tuple(warnings)
 
     def _reasons(
-        self, case: Case, lesion: Lesion, likelihood: dict[str, Array], posterior: dict[str, float], answer: Marginals
+        self,
+        case: Case,
+        lesion: Lesion,
+        likelihood: Mapping[str, Array],
+        posterior: dict[str, float],
+        answer: Marginals,
     ) -> tuple[Reason, ...]:
         """Weigh each finding by withdrawing it: the change of the leading entity's log-odds."""
         leading = max(posterior, key=lambda entity: posterior[entity])
         row = self.network.states[ENTITY].index(leading)
         full = _log_odds(answer.posterior[ENTITY], row)
         reasons = []
-        for name, finding in {**case.context, **lesion.findings}.items():
+        derived = {n for n, variable in self.reader.variables.items() if variable.covers}
+        given = {n: f for n, f in {**case.context, **lesion.findings}.items() if n not in derived}
+        for name, finding in given.items():
             rest = {key: vector for key, vector in likelihood.items() if key != name}
             without = marginals(self.network.tables, rest, [ENTITY]).posterior[ENTITY]
             statements = self._statements(name, leading, finding, answer.posterior[SUBTYPE])

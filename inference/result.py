@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hepagraph.inference.surprise import SurpriseReport
 from hepagraph.kg import Statement
 
 NOTICE = "For research and teaching; not a medical device, and no diagnosis."
@@ -36,7 +37,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class LesionResult:
-    """The posterior of one lesion. Probabilities are in (0, 1); ``interval`` holds 95 % credible intervals."""
+    """The posterior of one lesion. Probabilities are in (0, 1); ``interval`` holds 95 % credible intervals.
+
+    ``posterior_alone`` is the answer without what the patient's other lesions say (None where there are none).
+    ``interval_parts`` holds the interval that each source of uncertainty alone would give: sampling, between_study
+    and judgement.
+    """
 
     id: str
     posterior: Mapping[str, float]
@@ -45,6 +51,9 @@ class LesionResult:
     evidence_log: float
     reasons: tuple[Reason, ...] = ()
     interval: Mapping[str, tuple[float, float]] | None = None
+    interval_parts: Mapping[str, Mapping[str, tuple[float, float]]] | None = None
+    posterior_alone: Mapping[str, float] | None = None
+    surprise: SurpriseReport | None = None
     warnings: tuple[ResultWarning, ...] = ()
 
     @property
@@ -57,8 +66,17 @@ class LesionResult:
         result: dict[str, Any] = {"id": self.id, "posterior": dict(self.posterior)}
         if self.interval is not None:
             result["interval"] = {entity: list(bounds) for entity, bounds in self.interval.items()}
+        if self.interval_parts is not None:
+            result["interval_parts"] = {
+                part: {entity: list(bounds) for entity, bounds in found.items()}
+                for part, found in self.interval_parts.items()
+            }
         result["subtype"] = dict(self.subtype)
         result["mechanisms"] = dict(self.mechanisms)
+        if self.posterior_alone is not None:
+            result["posterior_alone"] = dict(self.posterior_alone)
+        if self.surprise is not None:
+            result["surprise"] = self.surprise.to_dict()
         result["reasons"] = [_reason(reason) for reason in self.reasons]
         result["warnings"] = [{"level": w.level, "message": w.message} for w in self.warnings]
         return result

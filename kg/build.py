@@ -86,6 +86,7 @@ def _add_node(graph: nx.MultiDiGraph[str], subject: URIRef, facts: Facts, superc
         label=str(next(iter(facts.get(SKOS.prefLabel, ())), name)),
         definition=str(next(iter(facts.get(SKOS.definition, ())), "")),
         literals={key: values for key, values in literals.items() if values},
+        sourced={local_name(p): tuple(map(local_name, vs)) for p, vs in facts.items() if str(p).startswith(str(PROV))},
     )
 
 
@@ -106,7 +107,7 @@ def _add_edges(graph: nx.MultiDiGraph[str], subjects: dict[URIRef, Facts], rdf: 
                 if not isinstance(value, URIRef) or predicate == RDF.type:
                     continue
                 end, relation = local_name(value), local_name(predicate)
-                if str(value).startswith(str(SCHEMA)):
+                if str(value).startswith(str(SCHEMA)) or _is_statement(subjects.get(value, {})):
                     graph.nodes[start]["literals"].setdefault(relation, ())
                     graph.nodes[start]["literals"][relation] += (end,)
                 elif end in graph:
@@ -126,6 +127,10 @@ def _add_edges(graph: nx.MultiDiGraph[str], subjects: dict[URIRef, Facts], rdf: 
                     raise OntologyError(
                         f"{start}: {relation} points to {end}, which nothing declares; declare it or mend the name"
                     )
+
+
+def _is_statement(facts: Facts) -> bool:
+    return SCHEMA.EvidenceStatement in facts.get(RDF.type, ())
 
 
 def _source(subject: URIRef, facts: Facts) -> Source:

@@ -98,5 +98,14 @@ class Policy:
     other_primary_share: float
     implied_setting_share: float
     propensity_limit: float
+    common_scale: float
+    entity_scale: float
+    subtype_scale: float
+    condition_scale: float
+    entity_condition_scale: float
+    judgement_scale: float
+    judgement_sample_size: float
+    reporting_error: float
+    study_spread: float
     grade_caps: Mapping[str, float] = field(default_factory=dict)
     odds_multipliers: Mapping[str, float] = field(default_factory=dict)

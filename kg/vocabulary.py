@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import OntologyError
@@ -41,7 +41,8 @@ class Variable:
     """A variable as people spell it: notations of leaf states in order, groups, aliases.
 
     ``nodes`` maps every notation (leaf or group) to its node in the graph; ``leaves`` maps every
-    spelling (leaf, group, alias) to the tuple of leaf notations that it stands for.
+    spelling (leaf, group, alias) to the tuple of leaf notations that it stands for. ``covers`` maps the states that an
+    examination decides to the modalities and agents that mean them.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Variable:
     measure: Measure | None
     phase: str | None
     expresses: Mapping[str, str]
+    covers: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -109,6 +111,7 @@ def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
     booleans: dict[bool, str] = {}
     bands: list[Band] = []
     expresses: dict[str, str] = {}
+    covers: dict[str, frozenset[str]] = {}
     for node in origins(graph, name, "stateOf"):
         notation = literal(graph, node, "notation", node)
         if notation in nodes:
@@ -128,6 +131,8 @@ def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
             bands.append(Band(notation, float(low or 0), float("inf") if high is None else float(high)))
         for sign in targets(graph, node, "expresses"):
             expresses[notation] = sign
+        if covered := targets(graph, node, "covers"):
+            covers[notation] = frozenset(covered)
     for notation, node in members.items():
         inside = [s for s in states if node in targets(graph, nodes[s], "broader")]
         if not inside:
@@ -149,6 +154,7 @@ def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
         measure=_measure(graph, name, tuple(bands)),
         phase=phases[0] if phases else None,
         expresses=expresses,
+        covers=covers,
     )
 
 

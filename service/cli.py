@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +14,21 @@ import click
 
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem, nearest
 from hepagraph.ontology.version import package_version
+from hepagraph.service.compile_command import compile_command
+from hepagraph.service.evaluate_command import evaluate
 from hepagraph.service.evidence_commands import evidence
 from hepagraph.service.ontology_commands import ontology
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
+from hepagraph.service.progress import progress_bar
 from hepagraph.service.reading import read_cases
+from hepagraph.service.recommend_command import recommend
+from hepagraph.service.response_command import response
 from hepagraph.service.sparql_command import sparql
 
 if TYPE_CHECKING:
-    from hepagraph.inference import CaseResult, Reasoner
+    from collections.abc import Callable
+
+    from hepagraph.inference import Case, CaseResult, Reasoner
 
 DEMO = Path(__file__).resolve().parent / "data" / "demo.json"
 MAXIMUM_PROBLEMS = 1000
@@ -39,6 +48,10 @@ def main() -> None:
 main.add_command(sparql)
 main.add_command(ontology)
 main.add_command(evidence)
+main.add_command(compile_command)
+main.add_command(recommend)
+main.add_command(response)
+main.add_command(evaluate)
 
 
 @main.command()
@@ -48,10 +61,21 @@ main.add_command(evidence)
     "--differential", default=None, metavar="NAME", help="Which list of entities to choose between, e.g. six or wide."
 )
 @click.option("--interval", is_flag=True, help="Add 95 % credible intervals (200 parameter draws).")
+@click.option(
+    "--prior",
+    default=None,
+    metavar="NAME=WEIGHT,...",
+    help="Your own prior: a weight for each entity of the differential.",
+)
 @ontology_option
 @reports_errors
 def posterior(
-    cases: tuple[str, ...], as_json: bool, differential: str | None, interval: bool, ontology: str | None
+    cases: tuple[str, ...],
+    as_json: bool,
+    differential: str | None,
+    interval: bool,
+    prior: str | None,
+    ontology: str | None,
 ) -> None:
     """Answer the cases in JSON or JSON Lines files; - reads standard input.
 
@@ -60,13 +84,37 @@ def posterior(
     from hepagraph.inference import Reasoner
 
     values = read_cases(cases)
-    reasoner = Reasoner.load(ontology)
+    reasoner = Reasoner.load(ontology, progress=progress_bar("reconciling"))
     reasoner.entities(differential)
-    _write(reasoner, _answer(reasoner, values, differential, interval), as_json)
+    ask = functools.partial(
+        reasoner.posterior,
+        differential=differential,
+        interval=interval,
+        prior=None if prior is None else _weights(prior),
+    )
+    _write(reasoner, _answer(reasoner, values, ask), as_json)
+
+
+def _weights(text: str) -> dict[str, float]:
+    """Return the weights that ``name=number,...`` gives; the reasoner checks the names."""
+    found: dict[str, float] = {}
+    problems = []
+    for part in text.split(","):
+        name, equals, number = (piece.strip() for piece in part.partition("="))
+        try:
+            found[name] = float(number) if equals and name not in found else float("nan")
+        except ValueError:
+            found[name] = float("nan")
+        if math.isnan(found[name]):
+            advice = "write name=number, once for each entity, with commas between"
+            problems.append(Problem("prior", "--prior", f"cannot read {part.strip()[:60]!r}", advice=advice))
+    if problems:
+        raise CaseError(problems)
+    return found
 
 
 def _answer(
-    reasoner: Reasoner, values: list[tuple[str, object]], differential: str | None, interval: bool
+    reasoner: Reasoner, values: list[tuple[str, object]], ask: Callable[[Case], CaseResult]
 ) -> list[CaseResult]:
     """Read every case before answering any, so that all problems are reported together."""
     good, problems = [], []
@@ -82,7 +130,7 @@ def _answer(
     results = []
     for where, case in good:
         try:
-            results.append(reasoner.posterior(case, differential=differential, interval=interval))
+            results.append(ask(case))
         except CaseError as error:
             problems += [_placed(problem, where) for problem in error.problems]
     if problems:
@@ -163,7 +211,9 @@ def demo(as_json: bool) -> None:
 
     reasoner = Reasoner.load(None)
     value = json.loads(DEMO.read_text(encoding="utf-8"))
-    _write(reasoner, _answer(reasoner, [("demo", value)], None, True), as_json)
+    _write(
+        reasoner, _answer(reasoner, [("demo", value)], functools.partial(reasoner.posterior, interval=True)), as_json
+    )
 
 
 if __name__ == "__main__":

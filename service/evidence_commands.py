@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,12 @@ from hepagraph.ontology.errors import OntologyError
 from hepagraph.service.options import json_option, ontology_option, reports_errors, write_output
 from hepagraph.service.reading import read_text
 from hepagraph.service.tables import csv_text, table
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from hepagraph.inference.network import Network
+    from hepagraph.ontology.files import OntologyFiles
 
 
 @click.group()
@@ -78,28 +85,57 @@ def export_sheet(output: str | None, ontology: str | None) -> None:
 
 @evidence.command()
 @click.option("--left-out", is_flag=True, help="List the rows that were not imported, with the reason.")
+@click.option("--use", is_flag=True, help="Count how the statements are used, and why some are not.")
+@click.option("--grade", "grades", default="ABC", show_default=True, help="Only statements of these grades.")
+@click.option("--top", type=int, default=40, show_default=True, help="How many rows; 0 shows all. JSON holds all.")
 @json_option
 @ontology_option
 @reports_errors
-def report(left_out: bool, as_json: bool, ontology: str | None) -> None:
-    """Say which published statements the network uses, and why it does not use the others."""
+def report(left_out: bool, use: bool, grades: str, top: int, as_json: bool, ontology: str | None) -> None:
+    """Compare each statement with what the network says, worst first.
+
+    `inside` says whether the network's value lies within the statement's own 95 % interval (sampling), or within the
+    one that allows for another study's population (study).
+    """
     from hepagraph.ontology.files import find_ontology
-    from hepagraph.service.statistics import left_out_rows, use_of_evidence
 
     files = find_ontology(ontology)
     if left_out:
-        rows = left_out_rows(files)
-        if as_json:
-            click.echo(json.dumps([{"row_id": row, "reason": reason} for row, reason in rows]))
-        else:
-            click.echo(table(("row", "why it was not imported"), rows), nl=False)
+        _left_out(files, as_json)
         return
-    from hepagraph.inference import compile_network
+    from hepagraph.inference.compiling import compile_skeleton, read_skeleton
+    from hepagraph.inference.residuals import residuals
     from hepagraph.kg import build_graph
     from hepagraph.ontology.store import load_ontology
+    from hepagraph.service.progress import progress_bar
+    from hepagraph.service.residual_table import residual_rows, residual_text
 
     graph = build_graph(load_ontology(files))
-    uses = use_of_evidence(graph, compile_network(graph))
+    skeleton = read_skeleton(graph, progress=progress_bar("reconciling"))
+    if use:
+        _use(graph, compile_skeleton(skeleton), as_json)
+        return
+    found = [r for r in residuals(skeleton.reconciliation) if r.statement.grade in grades.upper()]
+    if as_json:
+        click.echo(json.dumps(residual_rows(found)))
+        return
+    click.echo(residual_text(found, skeleton.reconciliation.tau, top), nl=False)
+
+
+def _left_out(files: OntologyFiles, as_json: bool) -> None:
+    from hepagraph.service.statistics import left_out_rows
+
+    rows = left_out_rows(files)
+    if as_json:
+        click.echo(json.dumps([{"row_id": row, "reason": reason} for row, reason in rows]))
+    else:
+        click.echo(table(("row", "why it was not imported"), rows), nl=False)
+
+
+def _use(graph: nx.MultiDiGraph[str], network: Network, as_json: bool) -> None:
+    from hepagraph.service.statistics import use_of_evidence
+
+    uses = use_of_evidence(graph, network)
     if as_json:
         click.echo(json.dumps([{"statement": name, "use": use} for name, use in uses]))
         return

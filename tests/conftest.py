@@ -34,6 +34,12 @@ def expected() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def rule_cases() -> dict[str, Any]:
+    """Cases for the rules, which name things of an ontology."""
+    return load_json("rules_cases.json")
+
+
+@pytest.fixture(scope="session")
 def reasoner() -> Reasoner:
     return Reasoner.load()
 

@@ -11,7 +11,13 @@ from hepagraph.inference.pooling import bound_mean, observe, pool
 from hepagraph.kg import Policy, Source, Statement, Variable
 from hepagraph.kg.vocabulary import Band, Measure
 
-POLICY = Policy(10, 5, 0.95, 15, 0.5, 6, 1e-6, 0.02, 0.9, 2.0, {"A": 40.0, "C": 8.0}, {})
+POLICY = Policy(
+    default_sample_size=10, bound_sample_size=5, bound_quantile=0.95, mean_sample_size=15, root_sample_size=0.5,
+    parent_sample_size=6, table_floor=1e-6, other_primary_share=0.02, implied_setting_share=0.9, propensity_limit=2.0,
+    common_scale=1.5, entity_scale=2.5, subtype_scale=1.2, condition_scale=0.7, entity_condition_scale=1.5,
+    judgement_scale=0.7, judgement_sample_size=4, reporting_error=0.1, study_spread=0.7,
+    grade_caps={"A": 40.0, "C": 8.0}, odds_multipliers={},
+)  # fmt: skip
 LENGTH = Variable(
     "length", "length", "ImagingFeature", "lesion", ("short", "middle", "long"),
     {"short": ("short",), "middle": ("middle",), "long": ("long",), "not_short": ("middle", "long")},
@@ -113,14 +119,16 @@ def test_coupling_makes_one_cause_count_once() -> None:
 
 
 def test_evidence_margins_survive_in_the_compiled_network(reasoner: Reasoner) -> None:
-    """P(feature | subtype), mechanisms summed out, equals the pooled cell for every feature and subtype."""
+    """P(feature | subtype, conditions), mechanisms summed out, equals the fitted table for every feature."""
     network, skeleton = reasoner.network, reasoner.skeleton
     for name in network.variables("feature"):
-        mixed = network.tables[name].values
-        for cause in network.tables[name].parents[1:]:
+        table, causes = network.tables[name], skeleton.causes_of[name]
+        wanted = skeleton.values[name][:-1]
+        mixed, conditions = table.values, wanted.ndim - 2
+        for cause in causes:
             weight = network.tables[cause].values[:, 1].reshape([-1] + [1] * (mixed.ndim - 2))
-            mixed = mixed[:, 0] * (1 - weight) + mixed[:, 1] * weight
-        wanted = np.stack([skeleton.cells[name][subtype].mean for subtype in skeleton.parent_of])
+            axis = [slice(None)] * (1 + conditions)
+            mixed = mixed[(*axis, 0)] * (1 - weight) + mixed[(*axis, 1)] * weight
         np.testing.assert_allclose(mixed, wanted, atol=2e-5, err_msg=name)
 
 
@@ -146,17 +154,18 @@ def test_quantities_that_are_not_frequencies_never_reach_a_table(reasoner: Reaso
     )
 
 
-def test_a_cell_that_nobody_measured_says_nothing(reasoner: Reasoner) -> None:
-    """A context state moves two entities alike where both are named as not measured."""
+def test_a_cell_that_nobody_measured_is_listed_and_adds_nothing(reasoner: Reasoner) -> None:
+    """Where an entity is named as not measured only, its observations hold nothing of its own."""
+    estimates = reasoner.skeleton.reconciliation.estimates
     silent = [
         (name, given)
-        for (name, given), found in reasoner.network.evidence.items()
+        for name, estimate in estimates.items()
+        for given, found in estimate.evidence.items()
         if found and all(statement.quantity == "NotMeasured" for statement in found)
     ]
     assert silent
     for name, entity in silent:
-        cells = reasoner.skeleton.cells[name]
-        np.testing.assert_allclose(cells[entity].mean, cells[reasoner.skeleton.root].mean, atol=1e-12)
+        assert not [o for o in estimates[name].observations if o.statements[0].given == entity]
 
 
 def test_every_cell_of_the_default_differential_has_a_statement(reasoner: Reasoner) -> None:

@@ -1,0 +1,91 @@
+"""Keep what the reconciliation found, so that an answer needs no fitting.
+
+An artifact holds every variable's parameters, the between-study spread and the key of the evidence that they were
+fitted to (``evidence_key``), in NumPy's own container, without pickled objects. The packaged one belongs to the
+packaged ontology; others lie in the user's cache folder, named by key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.inference.reconciling import Reconciliation
+from hepagraph.ontology.errors import OntologyError
+
+Array = NDArray[np.float64]
+VERSION = 1
+PACKAGED = Path(__file__).resolve().parent / "data" / "reconciled.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Parameters by variable, shape (effects, states) each, the between-study spread, and the key of the evidence."""
+
+    parameters: Mapping[str, Array]
+    tau: float
+    key: str
+
+
+def artifact_of(reconciliation: Reconciliation, key: str) -> Artifact:
+    """Return what is worth keeping of a reconciliation."""
+    parameters = {name: estimate.parameters for name, estimate in reconciliation.estimates.items()}
+    return Artifact(parameters, reconciliation.tau, key)
+
+
+def write_artifact(artifact: Artifact, path: Path) -> None:
+    """Write an artifact; the file appears whole or not at all.
+
+    Raises
+    ------
+    OntologyError
+        The file cannot be written.
+    """
+    arrays = {f"variable/{name}": value.astype(np.float64) for name, value in artifact.parameters.items()}
+    head = {"version": np.array(VERSION), "tau": np.array(artifact.tau), "key": np.array(artifact.key)}
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(partial, **head, **arrays)  # type: ignore[arg-type]
+        partial.replace(path)
+    except OSError as error:
+        raise OntologyError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def read_artifact(path: Path) -> Artifact | None:
+    """Return the artifact in a file, or None where there is none that this version can read."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if int(stored["version"]) != VERSION:
+                return None
+            parameters = {
+                name.removeprefix("variable/"): stored[name] for name in stored.files if name.startswith("variable/")
+            }
+            return Artifact(parameters, float(stored["tau"]), str(stored["key"]))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+
+
+def cached_path(key: str) -> Path:
+    """Return where the artifact of an evidence key lies in the user's cache folder (``XDG_CACHE_HOME``)."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "hepagraph" / f"reconciled-{key[:16]}.npz"
+
+
+def find_artifact(key: str) -> Artifact | None:
+    """Return the packaged or cached artifact of an evidence key, or None."""
+    for path in (PACKAGED, cached_path(key)):
+        artifact = read_artifact(path)
+        if artifact is not None and artifact.key == key:
+            return artifact
+    return None

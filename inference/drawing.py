@@ -1,0 +1,100 @@
+"""Draws of the fitted tables from their uncertainty, its three parts apart.
+
+Sampling: the information of published counts, I_c, and of judgement and priors, I_j, add up to the precision of
+the fit, so its covariance splits exactly into S I_c S + S I_j S with S the inverse of their sum: what would change if
+other lesions had been counted, and what would change if we had judged otherwise. Between-study: the population
+that a patient comes from differs from the mean over studies by normal deviates of the log-odds, as large as those
+that the published counts showed, alike for all subtypes of an entity and under every condition.
+
+Fitted shares are read as means, so draws are scaled to have the fitted table as their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.inference.estimating import probabilities
+from hepagraph.inference.reconciling import Estimate, Reconciliation
+
+Array = NDArray[np.float64]
+PARTS = ("sampling", "between_study", "judgement")
+
+
+def draw_tables(
+    reconciliation: Reconciliation,
+    names: Sequence[str],
+    seed: int,
+    draws: int,
+    parts: Collection[str] = PARTS,
+) -> dict[str, Array]:
+    """Return draws of each variable's table, shape (draws, rows, *condition cardinalities, states).
+
+    Every variable has a random stream of its own, made of the seed and its name, so that its draws are the same
+    whatever else is asked for, and whichever parts are left out.
+    """
+    frame, found = reconciliation.frame, {}
+    groups = np.array([*(frame.entities.index(e) for e in frame.parent_of.values()), len(frame.entities)])
+    for name in names:
+        own = np.random.default_rng([seed, *name.encode()])
+        found[name] = draw_estimate(reconciliation.estimates[name], groups, reconciliation.tau, own, draws, parts)
+    return found
+
+
+def draw_estimate(
+    estimate: Estimate,
+    groups: NDArray[np.int64],
+    tau: float,
+    rng: np.random.Generator,
+    draws: int,
+    parts: Collection[str] = PARTS,
+) -> Array:
+    """Return draws of one table; ``groups`` numbers the rows that move together between populations."""
+    moved = np.zeros((draws, estimate.parameters.size))
+    counted, judged = estimate.information()
+    factor = np.linalg.cholesky(counted + judged).astype(np.float64)
+    for part, information in (("sampling", counted), ("judgement", judged)):
+        deviates = rng.standard_normal((draws, estimate.parameters.size))
+        if part in parts:
+            half = deviates @ _root(information).T
+            moved += _solve(factor, half)
+    tables = _tables(estimate, moved)
+    spread = _population(groups, estimate.design.shape, tau, rng, draws)
+    if "between_study" in parts:
+        tables = tables * spread
+        tables /= tables.sum(axis=-1, keepdims=True)
+    return _centred(tables, estimate.table)
+
+
+def _centred(tables: Array, fitted: Array) -> Array:
+    """Return the draws scaled so that their mean is the fitted table, the share to expect in a new patient."""
+    moved = tables * (fitted / tables.mean(axis=0))
+    return np.asarray(moved / moved.sum(axis=-1, keepdims=True), dtype=np.float64)
+
+
+def _root(information: Array) -> Array:
+    """Return a matrix R with R R^T = information, which may be singular."""
+    values, vectors = np.linalg.eigh(information)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)
+
+
+def _solve(factor: Array, rows: Array) -> Array:
+    """Return the rows times the inverse of factor factor^T."""
+    return np.asarray(np.linalg.solve(factor.T, np.linalg.solve(factor, rows.T)).T, dtype=np.float64)
+
+
+def _tables(estimate: Estimate, moved: Array) -> Array:
+    shape = estimate.parameters.shape
+    found = [probabilities(estimate.design, estimate.parameters + move.reshape(shape)) for move in moved]
+    return np.stack(found).reshape(len(moved), *estimate.design.shape)
+
+
+def _population(
+    groups: NDArray[np.int64], shape: tuple[int, ...], tau: float, rng: np.random.Generator, draws: int
+) -> Array:
+    """Return multipliers of shares, shape (draws, rows, 1, ..., 1, states): the log-odds of two states vary by tau."""
+    deviates = rng.standard_normal((draws, int(groups.max()) + 1, shape[-1])) * tau / np.sqrt(2)
+    ratio = np.exp(deviates[:, groups])
+    return np.asarray(ratio.reshape(draws, len(groups), *(1,) * (len(shape) - 2), shape[-1]), dtype=np.float64)
