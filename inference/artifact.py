@@ -65,14 +65,14 @@ def write_artifact(artifact: Artifact, path: Path) -> None:
 def read_artifact(path: Path) -> Artifact | None:
     """Return the artifact in a file, or None where there is none that this version can read."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             if int(stored["version"]) != VERSION:
                 return None
             parameters = {
                 name.removeprefix("variable/"): stored[name] for name in stored.files if name.startswith("variable/")
             }
             return Artifact(parameters, float(stored["tau"]), str(stored["key"]))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
         return None
 
 

@@ -15,6 +15,7 @@ from hepagraph.inference.coupling import couple
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table, check_network
 from hepagraph.inference.priors import (
     Theta,
+    base_parents,
     entity_table,
     fixed_factors,
     implied_table,
@@ -51,6 +52,7 @@ class Skeleton:
     features: tuple[str, ...]
     causes_of: Mapping[str, tuple[str, ...]]
     reconciliation: Reconciliation
+    base_parents: frozenset[str]
     fixed: dict[tuple[str, str], Array] = field(default_factory=dict)
 
     def states(self, name: str) -> tuple[str, ...]:
@@ -143,6 +145,7 @@ def read_skeleton(
         features,
         causes_of,
         reconciliation,
+        base_parents(graph, vocabulary, contexts, entities),
     )
     skeleton.fixed.update(fixed_factors(skeleton))
     return skeleton

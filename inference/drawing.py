@@ -6,7 +6,8 @@ other lesions had been counted, and what would change if we had judged otherwise
 that a patient comes from differs from the mean over studies by normal deviates of the log-odds, as large as those
 that the published counts showed, alike for all subtypes of an entity and under every condition.
 
-Fitted shares are read as means, so draws are scaled to have the fitted table as their mean.
+Draws lie about the fitted log-odds, so the fitted shares are their medians more nearly than their means: evidence that
+is uncertain on the log scale can fall further short of a strong answer than it can exceed it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hepagraph.inference.estimating import probabilities
 from hepagraph.inference.reconciling import Estimate, Reconciliation
 
 Array = NDArray[np.float64]
+PARAMETER_PARTS = ("sampling", "judgement")
 PARTS = ("sampling", "between_study", "judgement")
 
 
@@ -52,37 +54,26 @@ def draw_estimate(
     parts: Collection[str] = PARTS,
 ) -> Array:
     """Return draws of one table; ``groups`` numbers the rows that move together between populations."""
-    moved = np.zeros((draws, estimate.parameters.size))
-    counted, judged = estimate.information()
-    factor = np.linalg.cholesky(counted + judged).astype(np.float64)
-    for part, information in (("sampling", counted), ("judgement", judged)):
-        deviates = rng.standard_normal((draws, estimate.parameters.size))
-        if part in parts:
-            half = deviates @ _root(information).T
-            moved += _solve(factor, half)
+    moved = _deviates(estimate, rng, draws, parts)
     tables = _tables(estimate, moved)
     spread = _population(groups, estimate.design.shape, tau, rng, draws)
     if "between_study" in parts:
         tables = tables * spread
         tables /= tables.sum(axis=-1, keepdims=True)
-    return _centred(tables, estimate.table)
+    return tables
 
 
-def _centred(tables: Array, fitted: Array) -> Array:
-    """Return the draws scaled so that their mean is the fitted table, the share to expect in a new patient."""
-    moved = tables * (fitted / tables.mean(axis=0))
-    return np.asarray(moved / moved.sum(axis=-1, keepdims=True), dtype=np.float64)
-
-
-def _root(information: Array) -> Array:
-    """Return a matrix R with R R^T = information, which may be singular."""
-    values, vectors = np.linalg.eigh(information)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)
-
-
-def _solve(factor: Array, rows: Array) -> Array:
-    """Return the rows times the inverse of factor factor^T."""
-    return np.asarray(np.linalg.solve(factor.T, np.linalg.solve(factor, rows.T)).T, dtype=np.float64)
+def _deviates(estimate: Estimate, rng: np.random.Generator, draws: int, parts: Collection[str]) -> Array:
+    """Return deviates of the parameters, shape (draws, parameters), of the parts sampling and judgement."""
+    moved = np.zeros((draws, estimate.parameters.size))
+    if not set(parts) & set(PARAMETER_PARTS):
+        return moved
+    precision = estimate.precision
+    for part, root in zip(PARAMETER_PARTS, (precision.counted, precision.judged), strict=True):
+        normal = rng.standard_normal((draws, root.shape[1]))
+        if part in parts:
+            moved += precision.deviates(root, normal)
+    return moved
 
 
 def _tables(estimate: Estimate, moved: Array) -> Array:

@@ -1,9 +1,10 @@
 """Fit one variable to all of its observations at once: a multinomial logit over subtypes and conditions.
 
 The logarithm of each state's odds is a sum of a term of all lesions, of the entity, of the subtype and of each
-condition (size, therapy ...), with normal priors that let a subtype borrow from its entity and a condition
-from its absence. The penalised likelihood is maximised by Fisher scoring with step halving; the inverse of the
-expected information plus the priors' precision is the covariance (Laplace's approximation; Tierney and Kadane 1986).
+condition (how large it is, what was given), with normal priors that let a subtype borrow from its entity and a
+condition from its absence. The penalised likelihood is maximised by Fisher scoring with step halving; the inverse of
+the expected information plus the priors' precision is the covariance (Laplace's approximation; Tierney and Kadane
+1986).
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def fit(design: Design, observations: Sequence[Observation], judgement_scale: fl
     beta = np.zeros((design.effects.shape[1], design.states)) if start is None else start.copy()
     value = _objective(design, compiled, beta, judgement_scale)
     for step in range(MAXIMUM_STEPS):
-        gradient, information, _ = _scores(design, compiled, beta, judgement_scale)
+        gradient, information = _scores(design, compiled, beta, judgement_scale)
         move = np.linalg.solve(information, gradient.ravel()).reshape(beta.shape)
         if float((gradient * move).sum()) < TOLERANCE:
             return Fit(beta, step, value)
@@ -104,16 +105,50 @@ def fit(design: Design, observations: Sequence[Observation], judgement_scale: fl
     raise OntologyError(f"the fit did not settle within {MAXIMUM_STEPS} steps; look for contradicting statements")
 
 
-def information_parts(
-    design: Design, observations: Sequence[Observation], parameters: Array, judgement_scale: float
-) -> tuple[Array, Array]:
-    """Return the expected information of what was counted, and that of judgement and priors.
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """The precision of a fit, L L^T, and square roots of its two parts, which add up to it.
 
-    Both have shape (effects * states, effects * states); their sum's inverse is the covariance.
+    ``factor`` is the lower triangle L, shape (parameters, parameters). ``counted`` R_c, shape (parameters, parts), has
+    R_c R_c^T the information of published counts, ``judged`` likewise that of judgement and priors.
     """
+
+    factor: Array
+    counted: Array
+    judged: Array
+
+    def deviates(self, root: Array, normal: Array) -> Array:
+        """Return deviates of covariance S R R^T S, S the inverse precision; ``normal`` has shape (draws, parts)."""
+        half = np.linalg.solve(self.factor, root @ normal.T)
+        return np.asarray(np.linalg.solve(self.factor.T, half).T, dtype=np.float64)
+
+    def used_by_counts(self) -> float:
+        """Return how many parameters the counts determine: the trace of S R_c R_c^T."""
+        return float((np.linalg.solve(self.factor, self.counted) ** 2).sum())
+
+
+def precision_of(
+    design: Design, observations: Sequence[Observation], parameters: Array, judgement_scale: float
+) -> Precision:
+    """Return the expected information at the fit, split into counts (grades A and B) and judgement with priors."""
     compiled = _compile(design, observations)
-    _, total, counted = _scores(design, compiled, parameters, judgement_scale, _is_counted(observations))
-    return counted, total - counted
+    table = probabilities(design, parameters)
+    shares, numerators, totals = _shares(compiled, table)
+    root = (
+        _jacobian(design, compiled, table, numerators, totals)
+        * np.sqrt(_weights(compiled, shares, judgement_scale))[:, None]
+    ).T
+    counted = _is_counted(observations)[compiled.part_of]
+    prior = np.diag(np.repeat(1 / design.scale, design.states))
+    judged = np.hstack([root[:, ~counted], prior])
+    total = root @ root.T + prior**2
+    return Precision(np.linalg.cholesky(total).astype(np.float64), root[:, counted], judged)
+
+
+def _weights(compiled: _Compiled, shares: Array, judgement_scale: float) -> Array:
+    """Return the weight of each part's squared slope in the expected information."""
+    judged = compiled.elicited[compiled.part_of]
+    return np.where(judged, 1 / (judgement_scale * shares) ** 2, compiled.sizes[compiled.part_of] / shares)
 
 
 def _is_counted(observations: Sequence[Observation]) -> NDArray[np.bool_]:
@@ -122,8 +157,13 @@ def _is_counted(observations: Sequence[Observation]) -> NDArray[np.bool_]:
 
 def implied(design: Design, observations: Sequence[Observation], parameters: Array) -> list[Array]:
     """Return for each observation the shares that the parameters imply for its sets."""
+    return implied_by(design, observations, probabilities(design, parameters))
+
+
+def implied_by(design: Design, observations: Sequence[Observation], table: Array) -> list[Array]:
+    """Return for each observation the shares that a table, shape (cells, states), implies for its sets."""
     compiled = _compile(design, observations)
-    shares, _, _ = _shares(compiled, probabilities(design, parameters))
+    shares, _, _ = _shares(compiled, table)
     ends = np.searchsorted(compiled.part_of, np.arange(len(observations) + 1))
     return [shares[a:b] for a, b in itertools.pairwise(ends)]
 
@@ -172,31 +212,19 @@ def _objective(design: Design, compiled: _Compiled, beta: Array, judgement_scale
     return value - 0.5 * float(((beta / design.scale[:, None]) ** 2).sum())
 
 
-def _scores(
-    design: Design,
-    compiled: _Compiled,
-    beta: Array,
-    judgement_scale: float,
-    counted: NDArray[np.bool_] | None = None,
-) -> tuple[Array, Array, Array]:
-    """Return gradient (effects, states), total information, and the information of the counted observations."""
+def _scores(design: Design, compiled: _Compiled, beta: Array, judgement_scale: float) -> tuple[Array, Array]:
+    """Return the gradient, shape (effects, states), and the expected information with the priors' precision."""
     table = probabilities(design, beta)
     shares, numerators, totals = _shares(compiled, table)
     jacobian = _jacobian(design, compiled, table, numerators, totals)
     judged = compiled.elicited[compiled.part_of]
-    size = compiled.sizes[compiled.part_of]
     gap = np.log(np.maximum(compiled.shares, TINY)) - np.log(shares)
-    slope = np.where(judged, gap / (judgement_scale**2 * shares), size * compiled.shares / shares)
-    weight = np.where(judged, 1 / (judgement_scale * shares) ** 2, size / shares)
+    counts = compiled.sizes[compiled.part_of] * compiled.shares / shares
+    slope = np.where(judged, gap / (judgement_scale**2 * shares), counts)
     gradient = (slope @ jacobian).reshape(beta.shape) - beta / design.scale[:, None] ** 2
-    prior = np.repeat(1 / design.scale**2, design.states)
-    information = (jacobian.T * weight) @ jacobian
-    of_counts = np.zeros_like(information)
-    if counted is not None:
-        chosen = counted[compiled.part_of]
-        of_counts = (jacobian[chosen].T * weight[chosen]) @ jacobian[chosen]
-    information[np.diag_indices_from(information)] += prior
-    return gradient, information, of_counts
+    information = (jacobian.T * _weights(compiled, shares, judgement_scale)) @ jacobian
+    information[np.diag_indices_from(information)] += np.repeat(1 / design.scale**2, design.states)
+    return gradient, information
 
 
 def _jacobian(design: Design, compiled: _Compiled, table: Array, numerators: Array, totals: Array) -> Array:

@@ -193,13 +193,20 @@ def _context_ratio(skeleton: Skeleton, parent: str, theta: Theta, given: tuple[s
 
 
 def sets_base(skeleton: Skeleton, parent: str) -> bool:
-    """Return whether a parent's states carry prior weights or primaries, or imply settings that do.
+    """Return whether a parent's effect on the entity is counted by prior weights and prevalences already."""
+    return parent in skeleton.base_parents
 
-    Its effect on the entity is then counted by weights and prevalences already.
-    """
-    graph, nodes = skeleton.graph, skeleton.vocabulary[parent].nodes.values()
-    weighed = {state for e in skeleton.entities for s in statements_in(graph, e, "PriorWeight") for state in s.context}
-    return any(node in weighed or targets(graph, node, "implies") or targets(graph, node, "primary") for node in nodes)
+
+def base_parents(
+    graph: nx.MultiDiGraph[str], vocabulary: Mapping[str, Variable], contexts: Sequence[str], entities: Sequence[str]
+) -> frozenset[str]:
+    """Return the context variables whose states carry prior weights or primaries, or imply settings that do."""
+    weighed = {state for e in entities for s in statements_in(graph, e, "PriorWeight") for state in s.context}
+
+    def carries(node: str) -> bool:
+        return node in weighed or bool(targets(graph, node, "implies") or targets(graph, node, "primary"))
+
+    return frozenset(name for name in contexts if any(map(carries, vocabulary[name].nodes.values())))
 
 
 def subtype_shares(graph: nx.MultiDiGraph[str], policy: Policy, parent_of: Mapping[str, str]) -> Array:

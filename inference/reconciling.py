@@ -11,13 +11,14 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.conditions import Condition, admits, conditioning_variables, reference_state
-from hepagraph.inference.estimating import Design, fit, implied, information_parts, probabilities
+from hepagraph.inference.estimating import Design, Precision, fit, implied, precision_of, probabilities
 from hepagraph.inference.inverse import inverse_observations
 from hepagraph.inference.observations import Observation, Reading, mixture_rows, observe, read_statement
 from hepagraph.inference.priors import statements_in
@@ -61,7 +62,7 @@ class Frame:
         return {name: share / total for name, share in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Estimate:
     """One variable fitted: its table P(state | row, conditions) and what it rests on.
 
@@ -98,9 +99,10 @@ class Estimate:
             table = (table * weights).sum(axis=1 + position)
         return np.asarray(table, dtype=np.float64)
 
-    def information(self) -> tuple[Array, Array]:
-        """Return the information of counts, and of judgement and priors; see ``information_parts``."""
-        return information_parts(self.design, self.observations, self.parameters, self.judgement_scale)
+    @cached_property
+    def precision(self) -> Precision:
+        """The precision of the fit, made when first asked for; see ``precision_of``."""
+        return precision_of(self.design, self.observations, self.parameters, self.judgement_scale)
 
     def implied(self) -> list[Array]:
         """Return for each observation the shares that the fit implies for its sets."""
@@ -321,8 +323,7 @@ def between_study_spread(estimates: Sequence[Estimate], default: float) -> float
     variances: list[float] = []
     surplus = 0.0
     for estimate in (e for e in estimates if e.observations):
-        counted, rest = estimate.information()
-        used = float(np.trace(np.linalg.solve(counted + rest, counted)))
+        used = estimate.precision.used_by_counts()
         terms = 0
         for observation, shares in zip(estimate.observations, estimate.implied(), strict=True):
             statement = observation.statements[0]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hepagraph.inference import estimating
-from hepagraph.inference.estimating import Design, fit, implied, information_parts, probabilities
+from hepagraph.inference.estimating import Design, fit, implied, precision_of, probabilities
 from hepagraph.inference.observations import Observation
 from hepagraph.kg import Source, Statement
 
@@ -57,7 +57,7 @@ def problems(draw: st.DrawFn) -> tuple[Design, list[Observation], np.ndarray[Any
 def test_gradient_is_the_slope_of_the_objective(problem: Any) -> None:
     model, observations, beta = problem
     compiled = estimating._compile(model, observations)
-    gradient, information, _ = estimating._scores(model, compiled, beta, 0.7)
+    gradient, information = estimating._scores(model, compiled, beta, 0.7)
     for index in itertools.product(*map(range, beta.shape)):
         step = np.zeros_like(beta)
         step[index] = 1e-5
@@ -120,10 +120,22 @@ def test_information_splits_into_counts_and_judgement() -> None:
     counted = observe([1, 0], [[0], [1]], (0.5, 0.5), 30.0)
     judged = replace(counted, statements=(replace(STATEMENT, grade="D", k=None, n=None, value=0.5),), elicited=True)
     beta = fit(model, [counted, judged], 0.7).parameters
-    of_counts, rest = information_parts(model, [counted, judged], beta, 0.7)
-    alone, _ = information_parts(model, [counted], beta, 0.7)
-    np.testing.assert_allclose(of_counts, alone, atol=1e-12)
-    assert np.linalg.eigvalsh(rest).min() > 0
+    both, alone = (precision_of(model, rows, beta, 0.7) for rows in ([counted, judged], [counted]))
+    np.testing.assert_allclose(both.counted @ both.counted.T, alone.counted @ alone.counted.T, atol=1e-12)
+    total = both.counted @ both.counted.T + both.judged @ both.judged.T
+    np.testing.assert_allclose(both.factor @ both.factor.T, total, atol=1e-9)
+    assert 0 < both.used_by_counts() < beta.size
+
+
+def test_deviates_have_the_covariance_of_their_part() -> None:
+    model = design(1, 2)
+    rows = [observe([1], [[0], [1]], (0.3, 0.7), 20.0)]
+    precision = precision_of(model, rows, fit(model, rows, 0.7).parameters, 0.7)
+    root = precision.counted
+    normal = np.random.default_rng(0).standard_normal((200_000, root.shape[1]))
+    inverse = np.linalg.inv(precision.factor @ precision.factor.T)
+    wanted = inverse @ root @ root.T @ inverse
+    np.testing.assert_allclose(np.cov(precision.deviates(root, normal).T), wanted, atol=0.02)
 
 
 def test_implied_shares_come_in_the_order_of_the_sets() -> None:

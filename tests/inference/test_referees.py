@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hepagraph.inference import Reasoner, marginals
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
 from hepagraph.inference.pgmpy_model import network_text, pgmpy_posterior, to_pgmpy
+from hepagraph.inference.reporting import reported
 
 Array = NDArray[np.float64]
 
@@ -51,7 +52,7 @@ def test_pgmpy_agrees_on_a_case_with_every_kind_of_finding(
 ) -> None:
     case = reasoner.read(expected["case"])
     seen = {**case.context, **case.lesions[0].findings}
-    likelihood = {name: np.array(finding.likelihood) for name, finding in seen.items()}
+    likelihood = reported(reasoner.network, {name: np.array(finding.likelihood) for name, finding in seen.items()})
     member = [float(e in expected["six"]) for e in reasoner.network.states[ENTITY]]
     wanted = pgmpy_posterior(model, reasoner.network, {**likelihood, ENTITY: np.array(member)}, ENTITY)
     answer = reasoner.posterior(case).lesions[0]
