@@ -22,6 +22,7 @@ MEASURES = {
     "brier": ("Brier score (sum over entities)", False),
     "brier_change": ("Brier score, change against the baseline", True),
     "calibration_error": ("calibration error, top label", False),
+    "calibration_error_if_calibrated": ("  a perfectly calibrated model would show", False),
     "classwise_calibration_error": ("calibration error, classwise", False),
 }
 Labels = Mapping[str, str]

@@ -62,6 +62,16 @@ def classwise_error(probabilities: Array, truth: Index, bins: int = BINS) -> flo
     return float(np.mean(errors))
 
 
+def error_if_calibrated(stated: Array, draws: int, seed: int, bins: int = BINS) -> Array:
+    """Return calibration errors, shape (draws,), that a model with these probabilities would show were they all true.
+
+    With few lesions even a perfectly calibrated model shows an error; a measured one says something only beside these.
+    """
+    rng = np.random.default_rng(seed)
+    came_true = rng.random((draws, len(stated))) < stated
+    return np.array([calibration_error(stated, row.astype(np.float64), bins) for row in came_true])
+
+
 @dataclass(frozen=True, slots=True)
 class AbstentionPoint:
     """Answering only from this confidence up: share of lesions answered, and share of those that are right."""

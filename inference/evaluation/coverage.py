@@ -62,9 +62,8 @@ def check_coverage(
     found = []
     for number in range(truths):
         rng = np.random.default_rng([seed, number])
-        values = _one(
-            draw_tables(skeleton.reconciliation, list(skeleton.values), seed + number, 1, ("sampling", "judgement"))
-        )
+        drawn = draw_tables(skeleton.reconciliation, list(skeleton.values), seed + number, 1, ("sampling", "judgement"))
+        values = _as_given(skeleton, _one(drawn))
         learnt = _fitted_to_new_statements(skeleton, values, rng)
         guess = compile_skeleton(learnt)
         for lesion in range(lesions):
@@ -84,12 +83,21 @@ def _population(skeleton: Skeleton, values: Mapping[str, Array], seed: int) -> d
     drawn = _one(draw_tables(skeleton.reconciliation, list(values), seed, 1, ("between_study",)))
     fitted = skeleton.values
     moved = {name: values[name] * drawn[name] / fitted[name] for name in values}
-    return {name: table / table.sum(axis=-1, keepdims=True) for name, table in moved.items()}
+    return _as_given(skeleton, {name: table / table.sum(axis=-1, keepdims=True) for name, table in moved.items()})
+
+
+def _as_given(skeleton: Skeleton, values: dict[str, Array]) -> dict[str, Array]:
+    """Return the tables with the make-up of the patients as it is given, since no interval claims to cover that."""
+    for name in skeleton.contexts:
+        values[name] = np.concatenate([values[name][:-1], skeleton.values[name][-1:]])
+    return values
 
 
 def _fitted_to_new_statements(skeleton: Skeleton, values: Mapping[str, Array], rng: np.random.Generator) -> Skeleton:
     old = skeleton.reconciliation
     estimates = {name: _refit(e, values[name], old.tau, rng) for name, e in old.estimates.items()}
+    tables = _as_given(skeleton, {name: estimate.table for name, estimate in estimates.items()})
+    estimates = {name: replace(estimate, table=tables[name]) for name, estimate in estimates.items()}
     return replace(skeleton, reconciliation=Reconciliation(old.frame, estimates, old.tau))
 
 

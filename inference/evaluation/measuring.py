@@ -66,7 +66,10 @@ def measure(
 
     names = ["top_1", "top_2", "macro_recall", "log_loss", "brier", "calibration_error", "classwise_calibration_error"]
     names += ["log_loss_change", "brier_change"] if baseline is not None else []
-    return dict(zip(names, bootstrap(statistic, patients, draws, seed), strict=True))
+    found = dict(zip(names, bootstrap(statistic, patients, draws, seed), strict=True))
+    chance = calibration.error_if_calibrated(scores.probabilities.max(axis=1), max(draws, 100), seed)
+    low, high = np.quantile(chance, [0.025, 0.975])
+    return {**found, "calibration_error_if_calibrated": Estimate(float(chance.mean()), float(low), float(high))}
 
 
 def _change(own: Array, other: Array) -> float:

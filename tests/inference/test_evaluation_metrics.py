@@ -161,3 +161,9 @@ def test_costly_errors_by_hand() -> None:
     counts = count_errors(p, np.array([0, 0, 1, 1]), ["x", "y"], ["bad", "good"], [given_up, reassured])
     assert [(c.at_risk, [f.row for f in c.flags]) for c in counts] == [(2, [0]), (2, [0])]
     assert counts[0].flags[0].true == "x" and counts[0].flags[0].leading == "y"
+
+
+def test_a_calibrated_model_shows_an_error_by_chance_that_vanishes_with_lesions() -> None:
+    few, many = (calibration.error_if_calibrated(np.full(size, 0.7), 200, 0).mean() for size in (20, 20_000))
+    assert few > 0.05
+    assert many < 0.005
