@@ -1,6 +1,6 @@
 """Do 95 % intervals hold the true posterior? A simulation: python benchmarks/interval_coverage.py [truths] [lesions]
 
-Prints the share of simulated lesions whose interval holds the true posterior, for the likeliest entity and for all
+Prints the share of simulated lesions whose interval holds the true posterior, for the entity on top and for all
 entities, by number of reported findings. See ``hepagraph.inference.evaluation.coverage`` for what is simulated.
 """
 
@@ -31,7 +31,7 @@ def main(truths: int, lesions: int) -> None:
         width = np.mean([check.high[check.leading] - check.low[check.leading] for check in checks])
         error = float(np.sqrt(np.mean(leading) * (1 - np.mean(leading)) / len(leading)))
         print(
-            f"{findings:>2} findings: likeliest entity {100 * np.mean(leading):.1f} % (s.e. {100 * error:.1f}), "
+            f"{findings:>2} findings: leading entity {100 * np.mean(leading):.1f} % (s.e. {100 * error:.1f}), "
             f"all entities {100 * every.mean():.1f} %, those with at least 1 % {100 * every[plausible].mean():.1f} %, "
             f"mean width {width:.2f}; {time.perf_counter() - started:.0f} s"
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hepagraph.inference.elimination import MAXIMUM_CELLS, min_fill_order
+from hepagraph.inference.elimination import MAXIMUM_CELLS, min_fill_order, relevant
 from hepagraph.inference.layers import Array, Index, Layered, distinct_rows, joined, of_cases, summed
 from hepagraph.inference.network import Table
 from hepagraph.ontology.errors import ImpossibleEvidenceError, OntologyError, Problem
@@ -72,7 +72,7 @@ def batch_marginals(
     size = batch_size(likelihood)
     if size == 0:
         return BatchMarginals({name: np.zeros((0, tables[name].values.shape[-1])) for name in wanted}, np.zeros(0))
-    names = _relevant(tables, (*likelihood, *wanted))
+    names = relevant(tables, (*likelihood, *wanted))
     index = {name: position for position, name in enumerate(names)}
     vectors = {name: np.atleast_2d(np.asarray(rows, dtype=np.float64)) for name, rows in likelihood.items()}
     kept = {name: _allowed(rows) for name, rows in vectors.items()}
@@ -97,17 +97,6 @@ def batch_size(likelihood: Mapping[str, Array]) -> int:
     if len(sizes) > 1:
         raise OntologyError(f"the evidence arrays hold {sorted(sizes)} sets; give each variable one row a set")
     return sizes.pop() if sizes else 1
-
-
-def _relevant(tables: Mapping[str, Table], seeds: Sequence[str]) -> list[str]:
-    keep: set[str] = set()
-    stack = list(seeds)
-    while stack:
-        name = stack.pop()
-        if name not in keep:
-            keep.add(name)
-            stack.extend(tables[name].parents)
-    return [name for name in tables if name in keep]
 
 
 def _allowed(rows: Array) -> Index:

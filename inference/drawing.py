@@ -31,17 +31,20 @@ def draw_tables(
     seed: int,
     draws: int,
     parts: Collection[str] = PARTS,
+    widening: float = 1.0,
 ) -> dict[str, Array]:
     """Return draws of each variable's table, shape (draws, rows, *condition cardinalities, states).
 
     Every variable has a random stream of its own, made of the seed and its name, so that its draws are the same
-    whatever else is asked for, and whichever parts are left out.
+    whatever else is asked for. ``widening`` multiplies every deviate on the log scale.
     """
     frame, found = reconciliation.frame, {}
     groups = np.array([*(frame.entities.index(e) for e in frame.parent_of.values()), len(frame.entities)])
     for name in names:
         own = np.random.default_rng([seed, *name.encode()])
-        found[name] = draw_estimate(reconciliation.estimates[name], groups, reconciliation.tau, own, draws, parts)
+        found[name] = draw_estimate(
+            reconciliation.estimates[name], groups, reconciliation.tau, own, draws, parts, widening
+        )
     return found
 
 
@@ -52,11 +55,12 @@ def draw_estimate(
     rng: np.random.Generator,
     draws: int,
     parts: Collection[str] = PARTS,
+    widening: float = 1.0,
 ) -> Array:
     """Return draws of one table; ``groups`` numbers the rows that move together between populations."""
-    moved = _deviates(estimate, rng, draws, parts)
+    moved = widening * _deviates(estimate, rng, draws, parts)
     tables = _tables(estimate, moved)
-    spread = _population(groups, estimate.design.shape, tau, rng, draws)
+    spread = _population(groups, estimate.design.shape, widening * tau, rng, draws)
     if "between_study" in parts:
         tables = tables * spread
         tables /= tables.sum(axis=-1, keepdims=True)

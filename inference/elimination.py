@@ -59,14 +59,14 @@ def marginals(tables: Mapping[str, Table], likelihood: Mapping[str, Array], targ
         A cluster would need more than ``MAXIMUM_CELLS`` numbers.
     """
     wanted = tuple(dict.fromkeys(targets))
-    relevant = _relevant(tables, [*likelihood, *wanted])
-    index = {name: position for position, name in enumerate(relevant)}
-    cards = [tables[name].values.shape[-1] for name in relevant]
+    names = relevant(tables, [*likelihood, *wanted])
+    index = {name: position for position, name in enumerate(names)}
+    cards = [tables[name].values.shape[-1] for name in names]
     kept = _possible(likelihood)
-    factors = [_factor(tables[name], index, kept) for name in relevant]
+    factors = [_factor(tables[name], index, kept) for name in names]
     factors += [Factor((index[name],), vector[kept[name]]) for name, vector in _vectors(likelihood).items()]
-    cards = [len(kept[name]) if name in kept else card for name, card in zip(relevant, cards, strict=True)]
-    order = min_fill_order(tuple(factor.scope for factor in factors), len(relevant))
+    cards = [len(kept[name]) if name in kept else card for name, card in zip(names, cards, strict=True)]
+    order = min_fill_order(tuple(factor.scope for factor in factors), len(names))
     beliefs, evidence_log = _propagate(factors, order, cards)
     posterior = {}
     for name in wanted:
@@ -89,7 +89,7 @@ def _possible(likelihood: Mapping[str, Array]) -> dict[str, NDArray[np.int64]]:
     return kept
 
 
-def _relevant(tables: Mapping[str, Table], seeds: Sequence[str]) -> list[str]:
+def relevant(tables: Mapping[str, Table], seeds: Iterable[str]) -> list[str]:
     """Return the seeds and their ancestors, in the tables' order; everything else is barren."""
     keep: set[str] = set()
     stack = list(seeds)

@@ -72,7 +72,8 @@ def draw_posteriors(
     hidden = {c for name in observed for c in skeleton.conditions(name) if network.layers[c] == "feature"}
     touched = sorted({*observed, *causes, *hidden})
     features = [name for name in touched if network.layers[name] == "feature"]
-    drawn = draw_tables(skeleton.reconciliation, [*skeleton.contexts, *touched], seed, draws, parts)
+    names, widening = [*skeleton.contexts, *touched], skeleton.policy.interval_widening
+    drawn = draw_tables(skeleton.reconciliation, names, seed, draws, parts, widening)
     for name in skeleton.contexts:  # the make-up of the patients is given, not estimated
         drawn[name][:, -1] = skeleton.values[name][-1]
     ratios = {name: drawn[name][:, :-1] / skeleton.values[name][:-1] for name in features}

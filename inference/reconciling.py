@@ -1,8 +1,8 @@
 """Reconcile all evidence: fit every variable of the network to its statements, and keep what each fit rests on.
 
 The hidden mechanisms are coupled in afterwards without moving P(feature | subtype, conditions) (see ``coupling``), so
-the likelihood of all statements falls apart into one factor a variable, given the subtypes' shares; size and the
-background of the liver are fitted before the features that they condition.
+the likelihood of all statements falls apart into one factor a variable, given the subtypes' shares; variables that
+condition others are fitted before them.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from hepagraph.inference.batch import batch_marginals, batch_size
+from hepagraph.inference.elimination import relevant
 from hepagraph.inference.layers import Array, Index
 from hepagraph.inference.network import Table
 
@@ -79,7 +80,7 @@ def draw_states(
         Positions of states, shape (batch,), for the names and every variable that had to be drawn for them.
     """
     batch = batch_size(evidence)
-    above = _ancestors(tables, evidence)
+    above = set(relevant(tables, evidence))
     upper = {name: tables[name] for name in tables if name in above}
     drawn: dict[str, Index] = {}
     seen = {name: np.asarray(vectors, dtype=np.float64) for name, vectors in evidence.items()}
@@ -87,7 +88,7 @@ def draw_states(
         posterior = batch_marginals(upper, seen, [name]).posterior[name]
         drawn[name] = pick(np.broadcast_to(posterior, (batch, posterior.shape[1])), rng)
         seen[name] = np.eye(posterior.shape[1])[drawn[name]]
-    below = _ancestors(tables, names) - set(drawn)
+    below = set(relevant(tables, names)) - set(drawn)
     for name in (name for name in tables if name in below):
         table = tables[name]
         rows = table.values[tuple(drawn[parent] for parent in table.parents)]
@@ -100,14 +101,3 @@ def pick(rows: Array, rng: np.random.Generator) -> Index:
     heights = np.cumsum(rows, axis=1)
     level = rng.random(len(rows)) * heights[:, -1]
     return np.asarray(np.minimum((heights <= level[:, None]).sum(axis=1), rows.shape[1] - 1), dtype=np.int64)
-
-
-def _ancestors(tables: Mapping[str, Table], seeds: Iterable[str]) -> set[str]:
-    keep: set[str] = set()
-    stack = list(seeds)
-    while stack:
-        name = stack.pop()
-        if name not in keep:
-            keep.add(name)
-            stack.extend(tables[name].parents)
-    return keep

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepagraph.inference.elimination import relevant
 from hepagraph.inference.network import Network, Table
 from hepagraph.ontology.errors import ImpossibleEvidenceError, Problem
 
@@ -61,7 +62,7 @@ def simulate(
         The condition is so rare that 20 million draws did not give enough lesions.
     """
     conditions = {name: _allowed(network, name, states) for name, states in (given or {}).items()}
-    wanted = _with_ancestors(network.tables, [*(network.tables if variables is None else variables), *conditions])
+    wanted = relevant(network.tables, [*(network.tables if variables is None else variables), *conditions])
     kept: dict[str, list[Index]] = {name: [] for name in wanted}
     got = 0
     for _ in range(MAXIMUM_BATCHES):
@@ -104,17 +105,6 @@ def _draw(table: Table, drawn: Draws, size: int, rng: np.random.Generator) -> In
     rows = table.values[tuple(drawn[parent] for parent in table.parents)]
     edges = np.cumsum(np.broadcast_to(rows, (size, table.values.shape[-1])), axis=1)
     return np.asarray((rng.random((size, 1)) >= edges[:, :-1]).sum(axis=1), dtype=np.int64)
-
-
-def _with_ancestors(tables: Mapping[str, Table], seeds: Sequence[str]) -> list[str]:
-    keep: set[str] = set()
-    stack = list(seeds)
-    while stack:
-        name = stack.pop()
-        if name not in keep:
-            keep.add(name)
-            stack.extend(tables[name].parents)
-    return [name for name in tables if name in keep]
 
 
 def _positions(network: Network, name: str, states: Sequence[str]) -> list[int]:

@@ -107,5 +107,6 @@ class Policy:
     judgement_sample_size: float
     reporting_error: float
     study_spread: float
+    interval_widening: float
     grade_caps: Mapping[str, float] = field(default_factory=dict)
     odds_multipliers: Mapping[str, float] = field(default_factory=dict)

@@ -14,6 +14,7 @@ import click
 
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem, nearest
 from hepagraph.ontology.version import package_version
+from hepagraph.service.answering import answer_all
 from hepagraph.service.compile_command import compile_command
 from hepagraph.service.evaluate_command import evaluate
 from hepagraph.service.evidence_commands import evidence
@@ -26,12 +27,9 @@ from hepagraph.service.response_command import response
 from hepagraph.service.sparql_command import sparql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from hepagraph.inference import Case, CaseResult, Reasoner
+    from hepagraph.inference import CaseResult, Reasoner
 
 DEMO = Path(__file__).resolve().parent / "data" / "demo.json"
-MAXIMUM_PROBLEMS = 1000
 GRAPH_FORMATS = ("graphml", "jsonld", "dot", "mermaid")
 
 
@@ -92,7 +90,7 @@ def posterior(
         interval=interval,
         prior=None if prior is None else _weights(prior),
     )
-    _write(reasoner, _answer(reasoner, values, ask), as_json)
+    _write(reasoner, answer_all(values, reasoner.read, ask), as_json)
 
 
 def _weights(text: str) -> dict[str, float]:
@@ -111,36 +109,6 @@ def _weights(text: str) -> dict[str, float]:
     if problems:
         raise CaseError(problems)
     return found
-
-
-def _answer(
-    reasoner: Reasoner, values: list[tuple[str, object]], ask: Callable[[Case], CaseResult]
-) -> list[CaseResult]:
-    """Read every case before answering any, so that all problems are reported together."""
-    good, problems = [], []
-    for where, value in values:
-        try:
-            good.append((where, reasoner.read(value)))
-        except CaseError as error:
-            problems += [_placed(problem, where) for problem in error.problems]
-            if len(problems) >= MAXIMUM_PROBLEMS:
-                break
-    if problems:
-        raise CaseError(problems)
-    results = []
-    for where, case in good:
-        try:
-            results.append(ask(case))
-        except CaseError as error:
-            problems += [_placed(problem, where) for problem in error.problems]
-    if problems:
-        raise CaseError(problems)
-    return results
-
-
-def _placed(problem: Problem, where: str) -> Problem:
-    place = f"{where}: {problem.where}" if problem.where else where
-    return Problem(problem.kind, place, problem.what, problem.allowed, problem.nearest, problem.advice)
 
 
 def _write(reasoner: Reasoner, results: list[CaseResult], as_json: bool) -> None:
@@ -212,7 +180,9 @@ def demo(as_json: bool) -> None:
     reasoner = Reasoner.load(None)
     value = json.loads(DEMO.read_text(encoding="utf-8"))
     _write(
-        reasoner, _answer(reasoner, [("demo", value)], functools.partial(reasoner.posterior, interval=True)), as_json
+        reasoner,
+        answer_all([("demo", value)], reasoner.read, functools.partial(reasoner.posterior, interval=True)),
+        as_json,
     )
 
 

@@ -12,6 +12,8 @@ from hepagraph.service.options import json_option, ontology_option, reports_erro
 from hepagraph.service.reading import read_text
 from hepagraph.service.tables import csv_text, table
 
+GRADES = "ABCD"
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -83,11 +85,25 @@ def export_sheet(output: str | None, ontology: str | None) -> None:
     write_output(write_sheet(graph, Lookup(graph)), output)
 
 
+def _grades(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not value or set(value.upper()) - set(GRADES):
+        raise click.BadParameter(f"{value!r}: write one or more of the letters {', '.join(GRADES)} without spaces")
+    return value.upper()
+
+
 @evidence.command()
 @click.option("--left-out", is_flag=True, help="List the rows that were not imported, with the reason.")
 @click.option("--use", is_flag=True, help="Count how the statements are used, and why some are not.")
-@click.option("--grade", "grades", default="ABC", show_default=True, help="Only statements of these grades.")
-@click.option("--top", type=int, default=40, show_default=True, help="How many rows; 0 shows all. JSON holds all.")
+@click.option(
+    "--grade", "grades", default="ABC", show_default=True, callback=_grades, help="Only statements of these grades."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=0),
+    default=40,
+    show_default=True,
+    help="How many rows; 0 shows all. JSON holds all.",
+)
 @json_option
 @ontology_option
 @reports_errors
@@ -115,7 +131,7 @@ def report(left_out: bool, use: bool, grades: str, top: int, as_json: bool, onto
     if use:
         _use(graph, compile_skeleton(skeleton), as_json)
         return
-    found = [r for r in residuals(skeleton.reconciliation) if r.statement.grade in grades.upper()]
+    found = [r for r in residuals(skeleton.reconciliation) if r.statement.grade in grades]
     if as_json:
         click.echo(json.dumps(residual_rows(found)))
         return
@@ -133,16 +149,13 @@ def _left_out(files: OntologyFiles, as_json: bool) -> None:
 
 
 def _use(graph: nx.MultiDiGraph[str], network: Network, as_json: bool) -> None:
-    from hepagraph.service.statistics import use_of_evidence
+    from hepagraph.service.statistics import counted_uses, use_of_evidence
 
-    uses = use_of_evidence(graph, network)
     if as_json:
+        uses = use_of_evidence(graph, network)
         click.echo(json.dumps([{"statement": name, "use": use} for name, use in uses]))
         return
-    counts: dict[str, int] = {}
-    for _, use in uses:
-        counts[use] = counts.get(use, 0) + 1
-    click.echo(table(("use", "statements"), sorted(counts.items(), key=lambda row: (-row[1], row[0]))), nl=False)
+    click.echo(table(("use", "statements"), counted_uses(graph, network)), nl=False)
 
 
 @evidence.command()

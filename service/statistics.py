@@ -13,10 +13,12 @@ from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.files import OntologyFiles
 from hepagraph.ontology.namespaces import DCTERMS, SCHEMA
 from hepagraph.ontology.sssom import read_set
+from hepagraph.service.use_of_evidence import NEVER, Uses, uses_of_evidence
 
 if TYPE_CHECKING:
     import networkx as nx
 
+IN_USE = "in the network"
 _GRADES = ("A", "B", "C", "D")
 
 
@@ -29,7 +31,8 @@ def ontology_statistics(
     review's own term. ``coverage`` maps entity to feature to the best grade (A, B, C, D or none) and the number of
     statements pooled there; ``cells_by_best_evidence`` sums it up: counted (A, B), words (C), judgement (D), none.
     """
-    statements = {s.id: s for _, _, data in graph.edges(data=True) for s in data["evidence"]}
+    uses = uses_of_evidence(graph, network)
+    statements = uses.statements
     coverage = coverage_of(network)
     best = [cell["best"] for features in coverage.values() for cell in features.values()]
     words = {"A": "counted", "B": "counted", "C": "words", "D": "judgement"}
@@ -41,8 +44,8 @@ def ontology_statistics(
         "edges": graph.number_of_edges(),
         "figures": kinds["Figure"],
         "statements": len(statements),
-        "statements_imported": sum(1 for s in statements.values() if s.row_id and s.grade != "D"),
-        "statements_in_network": len({s.id for found in network.evidence.values() for s in found}),
+        "rows_imported": len({s.row_id for s in statements.values() if s.row_id and s.grade != "D"}),
+        "statements_in_network": len(uses.inside),
         "rows_left_out": len(left_out_rows(files)),
         "disagreements": len(list(rdf.subject_objects(SCHEMA.disagreesWith))) // 2,
         "sources": len({s.source.id for s in statements.values()}),
@@ -98,24 +101,21 @@ def left_out_rows(files: OntologyFiles) -> list[tuple[str, str]]:
 
 def use_of_evidence(graph: nx.MultiDiGraph[str], network: Network) -> list[tuple[str, str]]:
     """Return each statement, by id, and how it is used: in the network, or why not."""
-    used = {s.id for found in network.evidence.values() for s in found}
-    statements = {s.id: s for _, _, data in graph.edges(data=True) for s in data["evidence"]}
-    return [(name, _use(statements[name], name in used)) for name in sorted(statements)]
+    uses = uses_of_evidence(graph, network)
+    return [(name, uses.why_not(statement) or IN_USE) for name, statement in uses.statements.items()]
 
 
-def _use(statement: Statement, used: bool) -> str:
-    if used:
-        return "in the network"
-    if not statement.may_reach_cpt:
-        return f"quantity that never reaches the network: {statement.quantity}"
-    if statement.kept_apart:
-        return f"kept apart: {statement.kept_apart}"
-    if statement.duplicate:
-        return "repeats another statement"
-    if statement.selected:
-        return "selected sample"
-    if statement.quantity in ("SubtypeShare", "Prevalence", "PriorWeight"):
-        return f"{statement.quantity}: read where shares and priors are set, if its condition is one of theirs"
-    if statement.context:
-        return "holds under a condition that is no parent of the feature yet"
-    return "its modality, unit or number does not fit the feature's table"
+def counted_uses(graph: nx.MultiDiGraph[str], network: Network) -> list[tuple[str, int]]:
+    """Return how many statements are used, and how many are not for the same first reason, most first."""
+    uses = uses_of_evidence(graph, network)
+    counts = Counter(_first_reason(uses, statement) for statement in uses.statements.values())
+    shared = {use: number for use, number in counts.items() if number > 1 or use == IN_USE}
+    alone = counts.total() - sum(shared.values())
+    if alone:
+        shared["a reason of its own, which --json tells"] = alone
+    return sorted(shared.items(), key=lambda row: (-row[1], row[0]))
+
+
+def _first_reason(uses: Uses, statement: Statement) -> str:
+    reason = next(iter(uses.reasons(statement)), IN_USE)
+    return f"{reason}: {statement.quantity}" if reason == NEVER else reason

@@ -41,6 +41,7 @@ def _lesion(lesion: LesionResult, labels: Mapping[str, str], reasons: int) -> li
             low, high = lesion.interval[entity]
             line += f"  95 % interval {percent(low)} to {percent(high)}"
         lines.append(line.rstrip())
+    lines += _alone(lesion, labels)
     lines += _likely("subtype", lesion.subtype, labels, 0.1)[:1]
     lines += _likely("mechanisms", lesion.mechanisms, labels, 0.5)
     if lesion.reasons:
@@ -49,6 +50,13 @@ def _lesion(lesion: LesionResult, labels: Mapping[str, str], reasons: int) -> li
             lines += _reason(reason)
     lines += [f"  {warning.level}: {warning.message}" for warning in lesion.warnings]
     return lines
+
+
+def _alone(lesion: LesionResult, labels: Mapping[str, str]) -> list[str]:
+    if lesion.posterior_alone is None:
+        return []
+    leading, probability = max(lesion.posterior_alone.items(), key=lambda item: item[1])
+    return [f"  without the patient's other lesions: {labels.get(leading, leading)} {percent(probability)}"]
 
 
 def _likely(title: str, found: Mapping[str, float], labels: Mapping[str, str], least: float) -> list[str]:

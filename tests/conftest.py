@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from rdflib import Graph
 
 from hepagraph.inference import Reasoner
-from hepagraph.ontology.files import PACKAGED
+from hepagraph.inference.response import ResponseReasoner
+from hepagraph.kg import build_graph
+from hepagraph.ontology.store import load_ontology
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data"
@@ -40,8 +46,25 @@ def rule_cases() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def rdf() -> Graph:
+    """The packaged ontology, loaded once for all tests: add nothing to it."""
+    return load_ontology()
+
+
+@pytest.fixture(scope="session")
+def kg(rdf: Graph) -> nx.MultiDiGraph[str]:
+    """The knowledge graph of the packaged ontology, made once for all tests: change nothing in it."""
+    return build_graph(rdf)
+
+
+@pytest.fixture(scope="session")
 def reasoner() -> Reasoner:
     return Reasoner.load()
+
+
+@pytest.fixture(scope="session")
+def response_reasoner() -> ResponseReasoner:
+    return ResponseReasoner.load()
 
 
 @pytest.fixture(scope="session")
@@ -52,13 +75,3 @@ def coin() -> Reasoner:
 @pytest.fixture(scope="session")
 def skin() -> Reasoner:
     return Reasoner.load(DATA / "skin")
-
-
-@pytest.fixture
-def ontology_copy(tmp_path: Path) -> Path:
-    """A writable copy of the packaged ontology's data files."""
-    for path in PACKAGED.rglob("*.ttl"):
-        target = tmp_path / "ontology" / path.relative_to(PACKAGED)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-    return tmp_path / "ontology"

@@ -18,7 +18,7 @@ import hepagraph.ontology
 import hepagraph.service
 
 PACKAGES = (hepagraph.ontology, hepagraph.kg, hepagraph.inference, hepagraph.service)
-MODULES = [f"{p.__name__}.{m.name}" for p in PACKAGES for m in pkgutil.iter_modules(p.__path__)]
+MODULES = [m.name for p in PACKAGES for m in pkgutil.walk_packages(p.__path__, f"{p.__name__}.")]
 
 
 def test_docstring_examples() -> None:

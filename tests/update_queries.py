@@ -1,10 +1,13 @@
 """Write the expected rows of every named query from the present ontology: python tests/update_queries.py.
 
-Read the difference before committing it: the rows are what the tests hold the ontology to.
+Read the difference before committing it: the rows are what the tests hold the ontology to. Of an answer with more than
+``WHOLE`` rows only every so manieth row is kept, and in ``sampled.json`` how many there are.
 """
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 from hepagraph.inference.provenance import compiled_lines
@@ -16,6 +19,7 @@ from hepagraph.ontology.stores import open_store
 from hepagraph.service.tables import csv_text
 
 TARGET = Path(__file__).resolve().parent / "data" / "queries"
+WHOLE, KEPT = 1500, 250
 
 
 def main() -> None:
@@ -25,9 +29,15 @@ def main() -> None:
     store.add(compiled_lines(build_graph(load_ontology(files)), parameters=False))
     for path in TARGET.glob("*.csv"):
         path.unlink()
+    sampled = {}
     for name, text in asked.items():
-        rows = store.query(text)
-        (TARGET / f"{name}.csv").write_text(csv_text(rows.columns, rows.rows), encoding="utf-8")
+        found = store.query(text)
+        rows = found.rows
+        if len(rows) > WHOLE:
+            sampled[name] = {"rows": len(rows), "every": math.ceil(len(rows) / KEPT)}
+            rows = rows[:: sampled[name]["every"]]
+        (TARGET / f"{name}.csv").write_text(csv_text(found.columns, rows), encoding="utf-8")
+    (TARGET / "sampled.json").write_text(json.dumps(sampled, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

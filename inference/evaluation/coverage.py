@@ -31,16 +31,17 @@ LEAST = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One simulated lesion: the interval and the true posterior of its entities, shape (entities,) each."""
+    """One simulated lesion: interval, answer and true posterior of its entities, shape (entities,) each."""
 
     low: Array
     high: Array
+    answer: Array
     truth: Array
 
     @property
     def leading(self) -> int:
-        """The entity that is likeliest under the truth."""
-        return int(self.truth.argmax())
+        """The entity that the answer puts on top; the truth's would be picked for lying high."""
+        return int(self.answer.argmax())
 
     def covered(self) -> NDArray[np.bool_]:
         """Return for each entity whether the interval holds its true posterior."""
@@ -125,7 +126,7 @@ def _restated(
     statement = observation.statements[0]
     noise = rng.standard_normal(len(share))
     if observation.elicited:
-        seen = share * np.exp(judgement * noise)
+        seen = _judged(share, judgement * noise)
     elif statement.grade in ("A", "B") and observation.size > 0:
         moved = share * np.exp(tau / np.sqrt(2) * noise)
         count = max(round(float(statement.n or observation.size)), 1)
@@ -133,6 +134,18 @@ def _restated(
     else:
         seen = rng.dirichlet(np.maximum(share * max(observation.size, 1.0), LEAST))
     return replace(observation, shares=tuple(float(x) for x in seen / seen.sum()))
+
+
+def _judged(share: Array, noise: Array) -> Array:
+    """Return a judged distribution: each state's share off by the noise on the log scale, the commonest takes the rest.
+
+    That is what the fit takes a judgement to be: the logarithm of the commonest state's share is hardly ever far off.
+    """
+    seen = share * np.exp(noise)
+    common = int(share.argmax())
+    rest = float(seen.sum() - seen[common])
+    seen[common] = max(1 - rest, float(share[common]) / 4)
+    return seen
 
 
 def _check(
@@ -156,4 +169,5 @@ def _check(
     posterior = marginals(true.tables, likelihood, [ENTITY]).posterior[ENTITY]
     interval = posterior_interval(learnt, guess, likelihood, seed=seed, draws=draws, parts=False)
     inside = member > 0
-    return Check(interval.ends[0][inside], interval.ends[1][inside], posterior[inside])
+    answer = marginals(guess.tables, likelihood, [ENTITY]).posterior[ENTITY]
+    return Check(interval.ends[0][inside], interval.ends[1][inside], answer[inside], posterior[inside])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hepagraph.kg import Statement, Variable
 from hepagraph.service.reference.evidence import picture, statement_table
+from hepagraph.service.reference.judged import is_judged
 from hepagraph.service.reference.markdown import (
     anchor,
     bar,
@@ -18,7 +19,6 @@ from hepagraph.service.reference.markdown import (
     table,
 )
 from hepagraph.service.reference.material import Material
-from hepagraph.service.reference.standing import enters
 
 Files = dict[str, str]
 
@@ -31,7 +31,7 @@ def cell_anchor(given: str, variable: str) -> str:
 def about(material: Material, given: str, variable: str) -> list[Statement]:
     """Return the statements on a variable in an entity or subtype, those that enter first, then by state."""
     found = [s for s in material.given.get(given, ()) if material.subject(s) == variable]
-    return sorted(found, key=lambda s: (not enters(material, s), s.states, s.id))
+    return sorted(found, key=lambda s: (not material.uses.enters(s), s.states, s.id))
 
 
 def cell_section(material: Material, entity: str, variable: Variable, files: Files) -> str:
@@ -56,8 +56,12 @@ def cell_section(material: Material, entity: str, variable: Variable, files: Fil
 def _count(material: Material, statements: Sequence[Statement]) -> str:
     if not statements:
         return "no statement; taken to be as in the other entities"
-    inside = sum(enters(material, statement) for statement in statements)
-    return f"{inside} of {len(statements)} statements enter the network"
+    published = [statement for statement in statements if not is_judged(statement)]
+    besides = "; our judgement besides" if len(published) < len(statements) else ""
+    if not published:
+        return "our judgement alone"
+    inside = sum(map(material.uses.enters, published))
+    return f"{inside} of {len(published)} published statements enter the network{besides}"
 
 
 def state_table(material: Material, given: str, variable: Variable) -> str:

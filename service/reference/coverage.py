@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from hepagraph.kg import Statement
 from hepagraph.service.reference.cells import about, cell_anchor
@@ -19,8 +20,8 @@ _MEANING = {
 }
 _INTRODUCTION = (
     "What each cell of the widest differential rests on: the best grade among the statements that enter the network,"
-    " and how many they are; after the plus sign, how many more were read and kept out. Each cell leads to its"
-    " statements."
+    " and how many of them are published; after the plus sign, how many more were read and kept out. Each cell leads to"
+    " its statements. Our own judgement stands beside the published statements in every cell and is not counted here."
 )
 _SUBTYPES = "Statements on a subtype itself; what they leave open comes from its entity."
 
@@ -50,9 +51,13 @@ def best(statements: tuple[Statement, ...]) -> str:
     return grades[0] if grades else "n" if statements else "none"
 
 
+def _published(statements: Iterable[Statement]) -> int:
+    return sum(statement.grade != "D" for statement in statements)
+
+
 def _text(style: str, inside: int, outside: int) -> str:
-    shown = "–" if style == "none" else "N" if style == "n" else f"{style.upper()} {inside}"
-    return shown + (f" +{outside}" if outside else "")
+    shown = "–" if style == "none" else style.upper()
+    return shown + (f" {inside}" if inside else "") + (f" +{outside}" if outside else "")
 
 
 def _summary(material: Material) -> str:
@@ -74,7 +79,7 @@ def _by_feature(material: Material) -> str:
 def _cell(material: Material, given: str, feature: str) -> str:
     inside = _inside(material, given, feature)
     style = best(inside)
-    text = _text(style, len(inside), len(about(material, given, feature)) - len(inside))
+    text = _text(style, _published(inside), len(about(material, given, feature)) - len(inside))
     return styled(link(text, cell_anchor(given, feature)), f"grade-{style}")
 
 
@@ -90,5 +95,5 @@ def _subtype_cell(material: Material, subtype: str, feature: str) -> str:
     style = best(inside)
     if not known:
         return ""
-    text = str(len(known)) if style == "none" else f"{style.upper()}{len(inside)}"
+    text = str(len(known)) if style == "none" else f"{style.upper()}{_published(inside) or ''}"
     return styled(link(text, cell_anchor(subtype, feature)), f"grade-{style}")

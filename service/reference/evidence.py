@@ -1,4 +1,9 @@
-"""The statements behind a cell, as a table and as a picture."""
+"""The statements behind a cell, as a table and as a picture.
+
+First stand the published statements that enter the network, then our own judgement, a whole distribution in a row, then
+what is kept out. Pictures are of published
+figures; a judgement without a condition is drawn beside them.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,10 @@ from html import escape as escape_html
 from hepagraph.kg import Source, Statement, Variable
 from hepagraph.kg.vocabulary import literal
 from hepagraph.service.reference.forest import Group, Row, forest
+from hepagraph.service.reference.judged import distributions, is_judged, shares
 from hepagraph.service.reference.markdown import anchor, escape, link, styled, table, web_link
 from hepagraph.service.reference.material import Material
 from hepagraph.service.reference.proportions import mark
-from hepagraph.service.reference.standing import why_kept_out
 
 
 def who(source: Source) -> str:
@@ -29,27 +34,56 @@ def papers(source: Source) -> list[str]:
 
 def statement_table(material: Material, statements: Sequence[Statement], *, told: Sequence[str] = ()) -> str:
     """Return the statements as a table; what they are ``told`` of already is not repeated in every row."""
-    header = ["of what", "figure", "study", "seen with", "in the network, note"]
-    rows = [_cells(material, statement, told) for statement in statements]
+    header = ["of what", "figure", "study", "seen with, when", "in the network, note"]
+    published = [statement for statement in statements if not is_judged(statement)]
+    rows = [_cells(material, statement, told) for statement in published if material.uses.enters(statement)]
+    rows += [_judged_cells(material, group, told) for group in distributions(material, statements)]
+    rows += [_cells(material, statement, told) for statement in published if not material.uses.enters(statement)]
     return table(header, rows, "statements") if rows else ""
 
 
-def _about(material: Material, statement: Statement, told: Sequence[str]) -> str:
+def _about(material: Material, statement: Statement, told: Sequence[str], states: str) -> str:
     names = [name for name in (statement.given, material.subject(statement)) if name and name not in told]
-    return ": ".join(text for text in (*map(material.link, names), escape(_states(material, statement))) if text)
+    return ": ".join(text for text in (*map(material.link, names), escape(states)) if text)
 
 
 def _cells(material: Material, statement: Statement, told: Sequence[str]) -> list[str]:
-    where = f'<span id="{escape_html(anchor("statement", statement.id))}"></span>'
     kind = link(material.in_words(statement.quantity), anchor("quantity", statement.quantity))
+    return [
+        _place(statement) + _about(material, statement, told, _states(material, statement)),
+        f"**{escape(statement.figure())}** · {kind}",
+        _study(statement),
+        *_rest(material, statement),
+    ]
+
+
+def _judged_cells(material: Material, group: Sequence[Statement], told: Sequence[str]) -> list[str]:
+    """Return the row of a judged distribution; every statement of it keeps its place."""
+    first = group[0]
+    about = _about(material, first, told, "all states" if len(group) > 1 else _states(material, first))
+    return [
+        "".join(map(_place, group)) + about,
+        f"**judged:** {shares(material, group)}",
+        _study(first),
+        *_rest(material, first),
+    ]
+
+
+def _place(statement: Statement) -> str:
+    return f'<span id="{escape_html(anchor("statement", statement.id))}"></span>'
+
+
+def _study(statement: Statement) -> str:
     study = link(who(statement.source), anchor("source", statement.source.id))
     named = [study, *papers(statement.source)[:1], f"grade {escape(statement.grade)}", escape(statement.row_id)]
-    why = why_kept_out(material, statement)
+    return " · ".join(text for text in named if text)
+
+
+def _rest(material: Material, statement: Statement) -> list[str]:
+    """Return what a statement was seen with and under, and whether it enters the network."""
+    why = material.uses.why_not(statement, material.label)
     standing = styled(escape(f"kept out: {why}"), "kept-out") if why else styled("enters", "enters")
     return [
-        where + _about(material, statement, told),
-        f"**{escape(statement.figure())}** · {kind}",
-        " · ".join(text for text in named if text),
         ", ".join(material.link(name) for name in (*statement.modalities, *statement.agents, *statement.context)),
         " · ".join(text for text in (standing, escape(statement.note)) if text),
     ]
@@ -61,7 +95,7 @@ def _states(material: Material, statement: Statement) -> str:
 
 
 def picture(material: Material, name: str, variable: Variable, statements: Sequence[Statement]) -> str:
-    """Return the picture of the statements about a variable, or nothing where none gives a proportion.
+    """Return the picture of the statements about a variable, or nothing where no published one gives a proportion.
 
     The statements may be about several entities or subtypes; each has its own groups, in the order of ``statements``.
     """
@@ -78,22 +112,24 @@ def picture(material: Material, name: str, variable: Variable, statements: Seque
 def _groups(material: Material, given: str, variable: Variable, statements: Sequence[Statement]) -> list[Group]:
     found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     labels: dict[tuple[str, ...], str] = {}
+    published = set()
     for statement in statements:
         drawn = mark(statement, material.elicited.get(statement.id))
-        if drawn is not None:
+        if drawn is not None and not (is_judged(statement) and statement.context):
             leaves = _leaves(variable, statement)
             key = leaves or ("", _states(material, statement))
             labels.setdefault(key, _states(material, statement) or "not stated")
-            why = why_kept_out(material, statement)
+            why = material.uses.why_not(statement, material.label)
             figure = f"{statement.figure()} · {statement.grade}"
             found[key].append(Row(drawn, who(statement.source), _seen_with(material, statement), figure, bool(why)))
+            published |= set() if is_judged(statement) else {key}
     prefix = "" if given in material.entities else f"{material.label(given)}: "
-    ordered = sorted(found, key=lambda key: (len(key) > 1, [_place(variable, leaf) for leaf in key], key))
+    ordered = sorted(published, key=lambda key: (len(key) > 1, [_rank(variable, leaf) for leaf in key], key))
     return [Group(prefix + labels[k], _value(material, given, variable, k), tuple(found[k])) for k in ordered]
 
 
 def _seen_with(material: Material, statement: Statement) -> str:
-    named = (*statement.modalities, *statement.agents)
+    named = (*statement.modalities, *statement.agents, *statement.context)
     return ", ".join(str(literal(material.graph, name, "notation", name)) for name in named)
 
 
@@ -103,7 +139,7 @@ def _leaves(variable: Variable, statement: Statement) -> tuple[str, ...]:
     return tuple(state for state in variable.states if state in inside)
 
 
-def _place(variable: Variable, leaf: str) -> int:
+def _rank(variable: Variable, leaf: str) -> int:
     return variable.states.index(leaf) if leaf in variable.states else len(variable.states)
 
 

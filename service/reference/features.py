@@ -55,6 +55,7 @@ def _page(material: Material, feature: Variable) -> str:
         heading(2, "States"),
         _states(material, feature),
         _section("What shows it", bullets(_shown_by(material, feature))),
+        _section("What else its frequencies depend on", bullets(_conditions(material, feature))),
         _section("Hidden mechanisms that act on it", bullets(_causes(material, feature))),
     )
 
@@ -90,7 +91,7 @@ def _states(material: Material, feature: Variable) -> str:
         members = feature.leaves[notation] if notation not in feature.states else ()
         spelt = ", ".join(escape(name) for name in (notation, *aliases))
         definition = escape(material.graph.nodes[node]["definition"])
-        group = f"one of: {', '.join(escape(m) for m in members)}" if members else ""
+        group = f"(one of: {', '.join(escape(m) for m in members)})" if members else ""
         rows.append([escape(material.state_label(node)), spelt, " ".join(t for t in (definition, group) if t)])
     return table(["state", "spelt", "meaning"], rows)
 
@@ -106,6 +107,13 @@ def _rule(material: Material, rule: Rule, verb: str) -> str:
     named = ", ".join(material.link(name) for name in sorted((*rule.modalities, *rule.agents)))
     about = ", ".join(escape(material.label(name)) for name in sorted(rule.about)) if rule.invalid_phases else ""
     return f"{f'{about}: ' if about else ''}{verb} {named}" + (f" ({escape(rule.advice)})" if rule.advice else "")
+
+
+def _conditions(material: Material, feature: Variable) -> list[str]:
+    """Return the variables that the feature's table depends on besides subtype and mechanisms."""
+    network = material.network
+    parents = (p for p in network.tables[feature.name].parents if network.layers[p] in ("context", "feature"))
+    return [f"{material.link(p)}: {escape(material.graph.nodes[p]['definition'])}" for p in parents]
 
 
 def _causes(material: Material, feature: Variable) -> list[str]:

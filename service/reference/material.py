@@ -19,6 +19,7 @@ from hepagraph.kg import Statement, Variable, read_vocabulary
 from hepagraph.kg.vocabulary import targets
 from hepagraph.ontology.namespaces import SCHEMA, local_name
 from hepagraph.service.reference.markdown import anchor, link
+from hepagraph.service.use_of_evidence import Uses, subject_of, uses_of_evidence
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -33,8 +34,8 @@ class Material:
 
     ``given`` maps entities, subtypes and other things to the statements about them, ``means`` maps (variable, entity
     or subtype) to the network's distribution over the variable's states, ``elicited`` the ids of statements in
-    words to the range meant, ``repeats`` those of repeated statements to the statement they repeat, and ``labels`` the
-    local names of the schema's terms to their labels.
+    words to the range meant, and ``labels`` the local names of the schema's terms to their labels. ``uses`` says what
+    becomes of each statement.
     """
 
     rdf: Graph
@@ -47,7 +48,7 @@ class Material:
     given: Mapping[str, tuple[Statement, ...]]
     means: Mapping[tuple[str, str], Array]
     elicited: Mapping[str, tuple[float, float]]
-    repeats: Mapping[str, str]
+    uses: Uses
     labels: Mapping[str, str]
 
     def label(self, name: str) -> str:
@@ -56,8 +57,7 @@ class Material:
 
     def subject(self, statement: Statement) -> str:
         """Return the variable that a statement speaks of; nothing when it speaks of none."""
-        owners = (owner for state in statement.states for owner in targets(self.graph, state, "stateOf"))
-        return statement.feature or next(owners, "")
+        return subject_of(self.graph, statement)
 
     def state_label(self, node: str) -> str:
         """Return the label of a state without that of its variable, which the page names already."""
@@ -91,21 +91,23 @@ class Material:
 
 def gather(rdf: Graph, graph: nx.MultiDiGraph[str], network: Network) -> Material:
     """Return what the pages are written from."""
-    statements = {s.id: s for _, _, data in graph.edges(data=True) for s in data["evidence"]}
+    vocabulary = read_vocabulary(graph)
+    repeats = {local_name(a): local_name(b) for a, b in rdf.subject_objects(SCHEMA.duplicateOf)}
+    uses = uses_of_evidence(graph, network, vocabulary, repeats)
     entities = max(network.differentials.values(), key=len)
     subtypes = {e: tuple(s for s, owner in network.parent_of.items() if owner == e != s) for e in entities}
     return Material(
         rdf=rdf,
         graph=graph,
         network=network,
-        vocabulary=read_vocabulary(graph),
+        vocabulary=vocabulary,
         entities=entities,
         subtypes=subtypes,
-        statements={name: statements[name] for name in sorted(statements)},
-        given=_by_given(statements),
+        statements=uses.statements,
+        given=_by_given(uses.statements),
         means=_means(network, entities, [s for found in subtypes.values() for s in found]),
         elicited=_elicited(rdf),
-        repeats={local_name(a): local_name(b) for a, b in rdf.subject_objects(SCHEMA.duplicateOf)},
+        uses=uses,
         labels=_labels(rdf),
     )
 

@@ -11,14 +11,13 @@ from hepagraph.ontology.namespaces import SCHEMA, local_name
 from hepagraph.service.reference.evidence import papers, who
 from hepagraph.service.reference.markdown import anchor, escape, heading, joined, table, target, web_link
 from hepagraph.service.reference.material import Material
-from hepagraph.service.reference.standing import enters
 
 
 def sources_page(material: Material) -> str:
     """Return the bibliography, by first author and title."""
     sources = sorted(material.graph.graph["sources"].values(), key=lambda s: (who(s).lower(), s.title, s.id))
     every = Counter(s.source.id for s in material.statements.values())
-    used = Counter(s.source.id for s in material.statements.values() if enters(material, s))
+    used = Counter(s.source.id for s in material.statements.values() if material.uses.enters(s))
     urls = _urls(material)
     rows = [
         [_named(source), _title(source), _addresses(source, urls), str(every[source.id]), str(used[source.id])]

@@ -18,7 +18,6 @@ from hepagraph.service.reference.features import feature_pages
 from hepagraph.service.reference.markdown import bullets, escape, heading, joined, link, table, toctree, wide
 from hepagraph.service.reference.material import Material, gather
 from hepagraph.service.reference.sources import sources_page
-from hepagraph.service.reference.standing import enters
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -78,7 +77,7 @@ def _write_if_changed(path: Path, text: str) -> None:
 
 def _index(material: Material) -> str:
     found = material.statements.values()
-    inside = sum(enters(material, statement) for statement in found)
+    inside = sum(map(material.uses.enters, found))
     counts = (
         f"{len(material.entities)} {link('entities', 'reference-entities')}, "
         f"{len(material.network.variables('feature'))} {link('features', 'reference-features')}, "

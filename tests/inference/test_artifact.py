@@ -24,7 +24,7 @@ from hepagraph.ontology.store import load_ontology
 
 
 def test_packaged_artifact_belongs_to_the_packaged_evidence(reasoner: Reasoner) -> None:
-    """Otherwise a clone would have to fit before its first answer: run `hepagraph compile --packaged`."""
+    """Or else a clone would have to fit before its first answer: run `hepagraph compile --packaged`."""
     artifact = read_artifact(PACKAGED)
     assert artifact is not None
     assert artifact.key == skeleton_key(reasoner.skeleton)

@@ -17,7 +17,7 @@ POLICY = Policy(
     default_sample_size=10, bound_sample_size=5, bound_quantile=0.95, mean_sample_size=15, root_sample_size=0.5,
     parent_sample_size=6, table_floor=1e-6, other_primary_share=0.02, implied_setting_share=0.9, propensity_limit=2.0,
     common_scale=1.5, entity_scale=2.5, subtype_scale=1.2, condition_scale=0.7, entity_condition_scale=1.5,
-    judgement_scale=0.7, judgement_sample_size=4, reporting_error=0.1, study_spread=0.7,
+    judgement_scale=0.7, judgement_sample_size=4, reporting_error=0.1, study_spread=0.7, interval_widening=1.0,
     grade_caps={"A": 40.0, "C": 8.0}, odds_multipliers={},
 )  # fmt: skip
 LENGTH = Variable(

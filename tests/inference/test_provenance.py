@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from hepagraph.ontology.named_queries import bind, read_query
 from hepagraph.ontology.namespaces import PROV, SCHEMA
 from hepagraph.ontology.store import load_ontology
 from hepagraph.ontology.stores import open_store
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 ROW = "https://w3id.org/hepagraph/id/compiled/row__"
 
@@ -46,8 +50,7 @@ def test_the_layer_holds_every_number_of_the_network(data: Path, folder: str) ->
             )
 
 
-def test_every_number_of_ours_is_reached_from_a_statement_or_relation() -> None:
-    kg = build_graph(load_ontology())
+def test_every_number_of_ours_is_reached_from_a_statement_or_relation(kg: nx.MultiDiGraph[str]) -> None:
     assert unreachable_rows(kg) == []
 
 
@@ -59,20 +62,17 @@ def test_a_row_that_nothing_supports_is_found(data: Path) -> None:
     assert unreachable_rows(kg) == [f"{ROW}toss__biased", f"{ROW}toss__fair"]
 
 
-def test_everything_behind_the_network_has_a_source(data: Path) -> None:
-    graph = load_ontology()
-    kg = build_graph(graph)
-    ends = {line.split()[2].strip("<>") for line in compiled_lines(kg, parameters=False) if "#compiledFrom>" in line}
-    ends |= {line.split()[2].strip("<>") for line in compiled_lines(kg, parameters=False) if "#rowFrom>" in line}
+def test_everything_behind_the_network_has_a_source(rdf: Graph, kg: nx.MultiDiGraph[str]) -> None:
+    lines = compiled_lines(kg, parameters=False)
+    ends = {line.split()[2].strip("<>") for line in lines if "#compiledFrom>" in line or "#rowFrom>" in line}
     facts = {URIRef(end) for end in ends if "/compiled/" not in end}
     assert len(facts) > 1000
-    assert [fact for fact in facts if (fact, PROV.wasQuotedFrom, None) not in graph] == []
+    assert [fact for fact in facts if (fact, PROV.wasQuotedFrom, None) not in rdf] == []
 
 
-def test_one_query_lists_the_statements_of_any_row() -> None:
+def test_one_query_lists_the_statements_of_any_row(kg: nx.MultiDiGraph[str]) -> None:
     """For every subtype and feature, through the packaged query: the statements that the network itself names."""
     files = find_ontology()
-    kg = build_graph(load_ontology(files))
     network = compile_network(kg)
     store = open_store(files, "oxigraph")
     query = next(q for q in map(read_query, files.queries) if q.name == "evidence_behind_row")

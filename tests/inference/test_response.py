@@ -18,7 +18,6 @@ from hepagraph.inference.result import NOTICE
 from hepagraph.kg.vocabulary import read_vocabulary
 from hepagraph.ontology.errors import CaseError, ContradictionError, ImpossibleEvidenceError, OntologyError
 from hepagraph.ontology.namespaces import PROV, SCHEMA, local_name
-from hepagraph.ontology.store import load_ontology
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data" / "response"
@@ -26,14 +25,9 @@ EXPECTED = json.loads((DATA / "expected.json").read_text(encoding="utf-8"))
 FIGURES = ROOT / "examples" / "response"
 
 
-@pytest.fixture(scope="module")
-def packaged() -> ResponseReasoner:
-    return ResponseReasoner.load()
-
-
-@pytest.fixture(scope="module")
-def rdf() -> Graph:
-    return load_ontology(None)
+@pytest.fixture
+def packaged(response_reasoner: ResponseReasoner) -> ResponseReasoner:
+    return response_reasoner
 
 
 @pytest.fixture(scope="module")

@@ -31,9 +31,9 @@ def garden() -> ResponseReasoner:
     return ResponseReasoner.load(DATA / "garden")
 
 
-@pytest.fixture(scope="module")
-def packaged() -> ResponseReasoner:
-    return ResponseReasoner.load()
+@pytest.fixture
+def packaged(response_reasoner: ResponseReasoner) -> ResponseReasoner:
+    return response_reasoner
 
 
 def compiled(folder: Path, text: str) -> CompiledResponse:

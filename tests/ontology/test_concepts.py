@@ -9,14 +9,13 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import RDF, SKOS
 
 from hepagraph.ontology.namespaces import DCTERMS, PROV, SCHEMA
-from hepagraph.ontology.store import load_ontology
 
 CONCEPTS = (Path(__file__).resolve().parents[1] / "data" / "review_concepts.txt").read_text(encoding="utf-8").split()
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    return load_ontology()
+def graph(rdf: Graph) -> Graph:
+    return rdf
 
 
 def test_there_are_487() -> None:

@@ -18,7 +18,6 @@ from hepagraph.ontology.lookup import Lookup
 from hepagraph.ontology.namespaces import ID, SCHEMA, local_name
 from hepagraph.ontology.sheet_columns import COLUMNS
 from hepagraph.ontology.sheet_writing import write_sheet
-from hepagraph.ontology.store import load_ontology
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 SAMPLE = list(csv.DictReader((DATA / "evidence_sample.csv").read_text(encoding="utf-8").splitlines(keepends=True)))
@@ -27,8 +26,8 @@ SAME = ("id", "k", "n", "percent", "unit", "reference_standard", "grade", "conte
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    return load_ontology()
+def graph(rdf: Graph) -> Graph:
+    return rdf
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,8 @@ from hepagraph.ontology.version import package_version
 
 
 @pytest.fixture(scope="module")
-def whole() -> Graph:
-    return load_ontology()
+def whole(rdf: Graph) -> Graph:
+    return rdf
 
 
 @pytest.mark.parametrize(("name", "parser"), [("turtle", "turtle"), ("nt", "nt"), ("jsonld", "json-ld")])

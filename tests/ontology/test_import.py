@@ -266,10 +266,9 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["coin.ttl", "evidence"]
 
 
-def test_all_of_ours_survives_the_way_out_and_back(tmp_path: Path) -> None:
+def test_all_of_ours_survives_the_way_out_and_back(rdf: Graph, tmp_path: Path) -> None:
     """Every statement, exported as a sheet and imported into an ontology without evidence, is the same again."""
-    whole = load_ontology()
-    files = find_ontology()
+    whole, files = rdf, find_ontology()
     bare = Graph()
     for path in files.data:
         if "evidence" not in path.parts:

@@ -21,7 +21,6 @@ from hepagraph.ontology.sssom import (
     mapping_triples,
     read_set,
 )
-from hepagraph.ontology.store import load_ontology
 
 TOY = """\
 #curie_map:
@@ -48,8 +47,8 @@ TOY_LICENCE = Licence(
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    return load_ontology()
+def graph(rdf: Graph) -> Graph:
+    return rdf
 
 
 @pytest.fixture(scope="module")

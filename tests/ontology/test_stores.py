@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,18 +17,18 @@ from hepagraph.ontology.named_queries import bind, parse_query, read_query
 from hepagraph.ontology.store import load_ontology
 from hepagraph.ontology.stores import Store, open_store
 
+if TYPE_CHECKING:
+    import networkx as nx
+
 QUERIES = [read_query(path) for path in find_ontology().queries]
+COMPILED = [query for query in QUERIES if asks_for_compiled(query.text)]
 EXPECTED = Path(__file__).resolve().parents[1] / "data" / "queries"
+SAMPLED: dict[str, dict[str, int]] = json.loads((EXPECTED / "sampled.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module", params=["rdflib", "oxigraph"])
 def store(request: pytest.FixtureRequest) -> Store:
     return open_store(find_ontology(), request.param)
-
-
-@pytest.fixture(scope="module")
-def compiled() -> list[str]:
-    return list(compiled_lines(build_graph(load_ontology()), parameters=False))
 
 
 def alike(found: Any, wanted: str) -> bool:
@@ -39,11 +40,16 @@ def alike(found: Any, wanted: str) -> bool:
 
 
 def check(store: Store, name: str, text: str) -> None:
+    """Compare with the expected rows; of a long answer the number of rows and every so manieth of them."""
     header, *wanted = csv.reader((EXPECTED / f"{name}.csv").read_text(encoding="utf-8").splitlines(keepends=True))
-    rows = store.query(text)
-    assert list(rows.columns) == header
-    assert len(rows.rows) == len(wanted)
-    for found, row in zip(rows.rows, wanted, strict=True):
+    answer = store.query(text)
+    rows = answer.rows
+    if name in SAMPLED:
+        assert len(rows) == SAMPLED[name]["rows"]
+        rows = rows[:: SAMPLED[name]["every"]]
+    assert list(answer.columns) == header
+    assert len(rows) == len(wanted)
+    for found, row in zip(rows, wanted, strict=True):
         assert all(alike(a, b) for a, b in zip(found, row, strict=True)), (found, row)
 
 
@@ -59,12 +65,26 @@ def test_a_named_query_has_its_expected_rows(store: Store, query: Any) -> None:
     check(store, query.name, bind(query, {}, store))
 
 
-def test_queries_of_the_compiled_layer_have_their_expected_rows(store: Store, compiled: list[str]) -> None:
-    asked = {query.name: bind(query, {}, store) for query in QUERIES if asks_for_compiled(query.text)}
+def test_queries_of_the_compiled_layer_have_their_expected_rows(kg: nx.MultiDiGraph[str]) -> None:
+    store = open_store(find_ontology(), "oxigraph")
+    asked = {query.name: bind(query, {}, store) for query in COMPILED}
     assert len(asked) >= 2
-    store.add(compiled)
+    store.add(compiled_lines(kg, parameters=False))
     for name, text in asked.items():
         check(store, name, text)
+
+
+def test_both_stores_answer_queries_of_the_compiled_layer_alike(data: Path) -> None:
+    """On a toy, for every value of the parameters: rdflib takes half a minute to read the packaged layer."""
+    files = find_ontology(data / "skin")
+    lines = list(compiled_lines(build_graph(load_ontology(files)), parameters=False))
+    stores = [open_store(files, engine) for engine in ("rdflib", "oxigraph")]
+    for store in stores:
+        store.add(lines)
+    for query in COMPILED:
+        slow, quick = (store.query(query.text) for store in stores)
+        assert slow == quick
+        assert len(slow.rows) > 1, query.name
 
 
 def test_a_parameter_refuses_things_of_another_kind() -> None:
@@ -182,7 +202,8 @@ def test_broken_turtle_is_named_by_both(tmp_path: Path) -> None:
 
 
 def test_hand_checked_answers_stay(expected: dict[str, Any]) -> None:
-    """Values that were read in the sources, not taken from a run."""
+    """Values that were read in the sources, not taken from a run; our own judgements beside them are not."""
     for name, wanted in expected["queries"].items():
-        rows = list(csv.DictReader((EXPECTED / f"{name}.csv").read_text(encoding="utf-8").splitlines(keepends=True)))
-        assert sorted(row[wanted["column"]] for row in rows) == sorted(map(str, wanted["values"])), name
+        rows = csv.DictReader((EXPECTED / f"{name}.csv").read_text(encoding="utf-8").splitlines(keepends=True))
+        read = [row for row in rows if expected["judged"] not in row.values()]
+        assert sorted(row[wanted["column"]] for row in read) == sorted(map(str, wanted["values"])), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,10 +20,10 @@ DATA = {".ttl", ".rq", ".csv", ".json", ".tsv", ".md"}
 CASE = ROOT / "examples" / "maino2023_fig7.json"
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, more: dict[str, str] | None = None) -> str:
     """Return what the command printed; fail with its messages if it failed."""
     hidden = ("PYTHONPATH", "PYTHONHOME", "HEPAGRAPH_ONTOLOGY")
-    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment = {key: value for key, value in os.environ.items() if key not in hidden} | (more or {})
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=900
     )
@@ -72,11 +73,25 @@ def test_wheel_holds_every_data_file_and_marker(wheel: Path) -> None:
         for path in (ROOT / "ontology").rglob("*")
         if path.suffix in DATA
     }
-    expected |= {f"hepagraph/{name}/py.typed" for name in PACKAGES} | {"hepagraph/service/data/demo.json"}
+    expected |= {f"hepagraph/{name}/py.typed" for name in PACKAGES}
+    expected |= {"hepagraph/service/data/demo.json", "hepagraph/service/data/evaluation.css"}
+    expected |= {"hepagraph/inference/data/reconciled.npz"}
     names = set(zipfile.ZipFile(wheel).namelist())
     assert len(expected) > 10
     assert expected <= names, sorted(expected - names)
     assert "hepagraph/__init__.py" not in names
+
+
+def test_wheel_holds_every_module_and_no_test(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    written = {path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
+    assert any(name.startswith("inference/evaluation/") for name in written)
+    modules = {name.removeprefix("hepagraph/") for name in names if name.endswith(".py")}
+    assert modules == written
+    assert {name.split("/")[0].rsplit(".", 1)[-1] for name in names} == {"hepagraph", "dist-info"}
+    elsewhere = {"tests", "examples", "notebooks", "benchmarks", "docs", "__pycache__"}
+    strange = [name for name in names if elsewhere & set(name.split("/")) or re.search(r"/(test_\w+|conftest)\.", name)]
+    assert strange == []
 
 
 def test_no_bare_package_lands_in_site_packages(environment: Path) -> None:
@@ -91,6 +106,18 @@ def test_modules_come_from_the_wheel(environment: Path, tmp_path: Path) -> None:
     where, bare = run(environment / "bin" / "python", "-c", code, cwd=tmp_path).split()
     assert Path(where).is_relative_to(environment)
     assert bare == "False"
+
+
+def test_installed_package_brings_the_fit_of_its_own_evidence(environment: Path, tmp_path: Path) -> None:
+    """Otherwise every answer would begin with a fit of two minutes."""
+    code = (
+        "from hepagraph.inference import Reasoner\n"
+        "fits = []\n"
+        "Reasoner.load(progress=lambda done, total, name: fits.append(name))\n"
+        "print(len(fits))"
+    )
+    hidden = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    assert run(environment / "bin" / "python", "-c", code, cwd=tmp_path, more=hidden).strip() == "0"
 
 
 def test_installed_command_answers_a_case_from_elsewhere(environment: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from hepagraph.inference import Reasoner
 from hepagraph.inference.result import NOTICE
 from hepagraph.service.cli import main
 
@@ -18,6 +19,13 @@ def path(tmp_path: Path, rule_cases: dict[str, Any]) -> Path:
     found = tmp_path / "case.json"
     found.write_text(json.dumps(rule_cases["seen"]["case"]), encoding="utf-8")
     return found
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch: pytest.MonkeyPatch, reasoner: Reasoner) -> None:
+    """Let the command find the packaged ontology loaded already, which takes it five seconds otherwise."""
+    load = Reasoner.load
+    monkeypatch.setattr(Reasoner, "load", lambda folder=None, **more: load(folder, **more) if folder else reasoner)
 
 
 def run(*arguments: object) -> Result:
