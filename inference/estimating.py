@@ -20,8 +20,9 @@ from hepagraph.inference.observations import Observation
 from hepagraph.ontology.errors import OntologyError
 
 Array = NDArray[np.float64]
-MAXIMUM_STEPS = 200
+MAXIMUM_STEPS = 500
 TOLERANCE = 1e-8
+STALL = 1e-10
 TINY = 1e-12
 
 
@@ -101,7 +102,9 @@ def fit(design: Design, observations: Sequence[Observation], judgement_scale: fl
             length /= 2
         if best <= value:
             return Fit(beta, step, value)
-        beta, value = beta + 2 * length * move, best
+        gain, beta, value = best - value, beta + 2 * length * move, best
+        if gain <= STALL * (1 + abs(value)):
+            return Fit(beta, step, value)
     raise OntologyError(f"the fit did not settle within {MAXIMUM_STEPS} steps; look for contradicting statements")
 
 
