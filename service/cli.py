@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ from hepagraph.service.sparql_command import sparql
 
 if TYPE_CHECKING:
     from hepagraph.inference import CaseResult, Reasoner
+
+# The matrices are small: threads of their own wait for each other, and threefold where other work is on the machine.
+# Read by NumPy when it is first imported, which is later.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 DEMO = Path(__file__).resolve().parent / "data" / "demo.json"
 GRAPH_FORMATS = ("graphml", "jsonld", "dot", "mermaid")

@@ -1,8 +1,14 @@
+# ruff: noqa: E402
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # as the command does; before NumPy is imported, and for subprocesses
 
 import pytest
 from rdflib import Graph

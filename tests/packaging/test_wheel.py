@@ -109,7 +109,7 @@ def test_modules_come_from_the_wheel(environment: Path, tmp_path: Path) -> None:
 
 
 def test_installed_package_brings_the_fit_of_its_own_evidence(environment: Path, tmp_path: Path) -> None:
-    """Otherwise every answer would begin with a fit of two minutes."""
+    """Otherwise every answer would begin with a fit of ten seconds."""
     code = (
         "from hepagraph.inference import Reasoner\n"
         "fits = []\n"
