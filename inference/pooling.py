@@ -1,19 +1,17 @@
-"""From evidence statements to the distribution of one variable in one entity or subtype.
+"""Read statements as shares, and pool shares of sets of states: the machinery of the naive Bayes baseline.
 
 A statement becomes a few pseudo-observations, "count c fell in this set of states", capped by its grade.
 The distribution is the fixed point of the EM steps for a Dirichlet prior with such coarsened counts
 (Dempster, Laird and Rubin 1977): each step shares a set's count among its states in proportion to the current
-estimate, adds the prior's pseudo-counts and normalises. Entities borrow from the mean of all entities, subtypes
-from their entity; a cell nobody measured is therefore the mean, and its likelihood ratio one.
+estimate, adds the prior's pseudo-counts and normalises. The network itself is reconciled (see ``reconciling``) and
+uses the reading alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,47 +19,9 @@ from numpy.typing import NDArray
 from hepagraph.kg import Policy, Statement, Variable
 from hepagraph.ontology.errors import OntologyError
 
-if TYPE_CHECKING:
-    import networkx as nx
-
 Array = NDArray[np.float64]
 MAXIMUM_STEPS = 1_000_000
 Observation = tuple[tuple[tuple[int, ...], float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One variable in one entity: Dirichlet pseudo-counts, shape (states,), and the statements behind them."""
-
-    counts: Array
-    statements: tuple[Statement, ...]
-
-    @property
-    def mean(self) -> Array:
-        """The distribution, shape (states,)."""
-        return np.asarray(self.counts / self.counts.sum(), dtype=np.float64)
-
-
-def admissible(graph: nx.MultiDiGraph[str], variable: Variable, statement: Statement) -> bool:
-    """Return whether a statement may enter the variable's table.
-
-    Its quantity must be allowed to, it must not be kept apart, come from a selected subset or repeat another, its
-    modality must be one the variable is pooled from, and each condition must be a reference state or belong to
-    a variable that is pooled over.
-    """
-    if not statement.poolable:
-        return False
-    pooled_from = {end for _, end, key in graph.out_edges(variable.name, keys=True) if key == "pooledFrom"}
-    if pooled_from and statement.modalities and not pooled_from & set(statement.modalities):
-        return False
-    return all(_is_reference(graph, state) for state in statement.context)
-
-
-def _is_reference(graph: nx.MultiDiGraph[str], state: str) -> bool:
-    if graph.nodes[state]["literals"].get("referenceState"):
-        return True
-    owners = [end for _, end, key in graph.out_edges(state, keys=True) if key == "stateOf"]
-    return any(graph.nodes[owner]["literals"].get("pooledOver") for owner in owners)
 
 
 def pool(observations: Sequence[Observation], prior: Array, *, tolerance: float = 1e-10) -> Array:
@@ -191,57 +151,3 @@ def measured_shares(statement: Statement, variable: Variable) -> dict[str, float
 
 def _normal_cdf(x: float, mean: float, sd: float) -> float:
     return 0.5 * (1 + math.erf((x - mean) / (sd * math.sqrt(2))))
-
-
-def pool_variable(
-    graph: nx.MultiDiGraph[str],
-    variable: Variable,
-    policy: Policy,
-    entities: Sequence[str],
-    parent_of: Mapping[str, str],
-    root: str,
-) -> dict[str, Cell]:
-    """Return the variable's cell for the root, every entity and every subtype.
-
-    ``parent_of`` maps subtypes (and childless entities, to themselves) to their entity.
-    """
-    size = len(variable.states)
-    uniform = np.full(size, policy.root_sample_size / size)
-    found = {given: _usable(graph, variable, given, policy) for given in {root, *entities, *parent_of}}
-    observed = {given: [o for o, _ in rows if o] for given, rows in found.items()}
-    if observed[root]:
-        root_counts = _pool_shares(observed[root], size)
-    else:
-        means = [pool(observed[e], uniform) for e in entities if observed[e]]
-        root_counts = np.mean([c / c.sum() for c in means], axis=0) if means else uniform / uniform.sum()
-    cells = {root: Cell(root_counts, tuple(s for _, s in found[root]))}
-    root_mean = cells[root].mean
-    for entity in entities:
-        counts = pool(observed[entity], root_mean * policy.root_sample_size)
-        cells[entity] = Cell(counts, tuple(s for _, s in found[entity]))
-    for subtype, entity in parent_of.items():
-        if subtype != entity:
-            counts = pool(observed[subtype], cells[entity].mean * policy.parent_sample_size)
-            cells[subtype] = Cell(counts, tuple(s for _, s in found[subtype]))
-    return cells
-
-
-def _pool_shares(observations: Sequence[Observation], size: int) -> Array:
-    """Pool statements about the root, which usually give each state its own share: no prior but a trace."""
-    return pool(observations, np.full(size, 1e-3))
-
-
-def _usable(
-    graph: nx.MultiDiGraph[str], variable: Variable, given: str, policy: Policy
-) -> list[tuple[Observation, Statement]]:
-    seen: dict[str, Statement] = {}
-    for _, end, data in graph.out_edges(given, data=True):
-        if data["kind"] in ("shows", "measures") and (end == variable.name or end in variable.nodes.values()):
-            seen.update({statement.id: statement for statement in data["evidence"]})
-    rows = []
-    for statement in (seen[name] for name in sorted(seen)):
-        if statement.feature in ("", variable.name) and admissible(graph, variable, statement):
-            observation = observe(statement, variable, policy)
-            if observation is not None:
-                rows.append((observation, statement))
-    return rows
