@@ -262,14 +262,18 @@ def build_tables(skeleton: Skeleton, values: Values, only: set[str] | None = Non
 
 
 def marginal_reader(skeleton: Skeleton, values: Values) -> Theta:
-    """Return a function giving P(state | entity, subtype or root), shape (states,), of an unconditioned variable."""
+    """Return a function giving P(state | entity, subtype or root) of an unconditioned variable, shape (..., states).
+
+    The leading axes are those of ``values``, which may be draws.
+    """
     frame = skeleton.reconciliation.frame
     index = {row: position for position, row in enumerate(frame.rows)}
 
     def theta(name: str, given: str) -> Array:
         members = frame.members(given)
         mixed = sum(
-            (share * values[name][index[row]] for row, share in members.items()), np.zeros(values[name].shape[-1])
+            (share * values[name][..., index[row], :] for row, share in members.items()),
+            np.zeros(values[name].shape[-1]),
         )
         return np.asarray(mixed, dtype=np.float64)
 

@@ -82,8 +82,8 @@ def _deviates(estimate: Estimate, rng: np.random.Generator, draws: int, parts: C
 
 def _tables(estimate: Estimate, moved: Array) -> Array:
     shape = estimate.parameters.shape
-    found = [probabilities(estimate.design, estimate.parameters + move.reshape(shape)) for move in moved]
-    return np.stack(found).reshape(len(moved), *estimate.design.shape)
+    found = probabilities(estimate.design, estimate.parameters + moved.reshape(-1, *shape))
+    return found.reshape(len(moved), *estimate.design.shape)
 
 
 def _population(

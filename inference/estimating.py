@@ -70,11 +70,11 @@ class _Compiled:
 
 
 def probabilities(design: Design, parameters: Array) -> Array:
-    """Return P(state | row, conditions), shape (cells, states), for parameters of shape (effects, states)."""
+    """Return P(state | row, conditions), shape (..., cells, states), for parameters of shape (..., effects, states)."""
     logits = design.effects @ parameters
-    logits -= logits.max(axis=1, keepdims=True)
+    logits -= logits.max(axis=-1, keepdims=True)
     odds = np.exp(logits)
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float64)
+    return np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
 def fit(design: Design, observations: Sequence[Observation], judgement_scale: float, start: Array | None = None) -> Fit:

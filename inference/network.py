@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.kg import Statement
 from hepagraph.ontology.errors import OntologyError
+
+if TYPE_CHECKING:
+    from hepagraph.inference.engine import Engine
 
 ENTITY = "entity"
 SUBTYPE = "subtype"
@@ -29,7 +34,7 @@ class Table:
         return (*self.parents, self.child)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
     """A Bayesian network with its states, layers and evidence.
 
@@ -54,6 +59,13 @@ class Network:
     def variables(self, layer: str) -> tuple[str, ...]:
         """Return the variables of one layer in order."""
         return tuple(name for name, found in self.layers.items() if found == layer)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The network compiled for fast exact inference; made when first asked for."""
+        from hepagraph.inference.engine import Engine
+
+        return Engine(self.tables, self.variables("mechanism"))
 
     def statements(self, variable: str, subtype: str) -> tuple[Statement, ...]:
         """Return the statements behind a variable's row for a subtype: its own, then its entity's."""
