@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,7 @@ class Skeleton:
     reconciliation: Reconciliation
     base_parents: frozenset[str]
     fixed: dict[tuple[str, str], Array] = field(default_factory=dict)
+    draws: dict[Hashable, dict[str, Array]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def states(self, name: str) -> tuple[str, ...]:
         """Return the states of any variable of the network."""

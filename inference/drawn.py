@@ -21,6 +21,7 @@ from hepagraph.inference.network import ENTITY, SUBTYPE, Network
 from hepagraph.inference.priors import entity_table, subtype_table
 
 Array = NDArray[np.float64]
+KEPT_SETS = 4  # of draws: all uncertainty, and each part alone
 Kept = Mapping[str, NDArray[np.int64]]
 
 
@@ -50,16 +51,7 @@ def drawn_rows(
     causes = sorted({cause for name in observed for cause in skeleton.causes_of.get(name, ())})
     hidden = sorted({c for name in observed for c in skeleton.conditions(name) if network.layers[c] == "feature"})
     touched = sorted({*observed, *causes, *hidden})
-    drawn = draw_tables(
-        skeleton.reconciliation,
-        [*skeleton.contexts, *touched],
-        seed,
-        draws,
-        parts,
-        skeleton.policy.interval_widening,
-    )
-    for name in skeleton.contexts:  # the make-up of the patients is given, not estimated
-        drawn[name][:, -1] = skeleton.values[name][-1]
+    drawn = _drawn_tables(skeleton, (*skeleton.contexts, *touched), seed, draws, parts)
     position, every = program.position, np.arange(draws)
     codes = np.full((draws, len(program.columns)), -1, dtype=np.int32)
     stacks, priors = {}, {}
@@ -83,6 +75,23 @@ def drawn_rows(
             priors[inner[name]] = _laid_out(program, tables, scope, program.inner[inner[name]].scope)
     weights = _drawn_weights(skeleton, network, program, drawn, vectors, kept, draws)
     return Rows(codes, every, stacks, weights, priors, every)
+
+
+def _drawn_tables(
+    skeleton: Skeleton, names: Sequence[str], seed: int, draws: int, parts: Collection[str]
+) -> Mapping[str, Array]:
+    """Return draws of tables, shape (draws, *table); they don't depend on the case, so the last few sets are kept."""
+    key = (seed, draws, frozenset(parts))
+    while len(skeleton.draws) >= KEPT_SETS and key not in skeleton.draws:
+        skeleton.draws.pop(next(iter(skeleton.draws)), None)
+    found = skeleton.draws.setdefault(key, {})
+    missing = [name for name in names if name not in found]
+    made = draw_tables(skeleton.reconciliation, missing, seed, draws, parts, skeleton.policy.interval_widening)
+    for name, table in made.items():
+        if name in skeleton.contexts:  # the make-up of the patients is given, not estimated
+            table[:, -1] = skeleton.values[name][-1]
+        found[name] = table
+    return {name: found[name] for name in names}
 
 
 def _drawn_stack(network: Network, program: Program, name: str, vector: Array, ratio: Array, kept: Kept) -> Stack:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.compiling import Skeleton, build_tables, compile_skeleton
 from hepagraph.inference.drawing import draw_tables
+from hepagraph.inference.elimination import marginals
 from hepagraph.inference.estimating import fit, implied_by, probabilities
 from hepagraph.inference.interval import posterior_interval
 from hepagraph.inference.network import ENTITY, Network
@@ -165,7 +166,7 @@ def _check(
     seen = {features[i]: np.eye(len(true.states[features[i]]))[lesion[features[i]][0]] for i in chosen}
     member = np.array([float(entity in entities) for entity in true.states[ENTITY]])
     likelihood = {ENTITY: member, **reported(guess, seen)}
-    posterior = true.engine.marginals(likelihood, [ENTITY]).posterior[ENTITY]
+    posterior = marginals(true.tables, likelihood, [ENTITY]).posterior[ENTITY]
     interval = posterior_interval(learnt, guess, likelihood, seed=seed, draws=draws, parts=False)
     inside = member > 0
     answer = guess.engine.marginals(likelihood, [ENTITY]).posterior[ENTITY]
