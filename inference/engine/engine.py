@@ -139,14 +139,15 @@ class Engine:
         if isinstance(kernel, NativeKernel):
             evidence = single_evidence(kernel, likelihood)
             joints, flag = kernel.survey_one(evidence.entries, evidence.context, evidence.weights, wanted)
-            scale_log = evidence.scale_log
+            scale_log, seen = evidence.scale_log, [entry.column for entry in evidence.entries]
         else:
             rows = evidence_rows(program, likelihood, 1)
             joints, flag = kernel.survey(rows.rows)
-            scale_log = float(rows.scale_log[0])
+            scale_log, seen = float(rows.scale_log[0]), np.flatnonzero(rows.rows.codes[0] >= 0).tolist()
         if joints is None or flag:
             return None
-        return Survey(program, joints, frozenset(likelihood), joints.evidence_log + scale_log)
+        observed = frozenset(program.columns[column].name for column in seen)
+        return Survey(program, joints, observed, joints.evidence_log + scale_log)
 
     def full_program(self) -> Program:
         """Return the program with every variable in it.

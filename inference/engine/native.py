@@ -57,9 +57,21 @@ class _Batch(ctypes.Structure):
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled kernel, or None where there is none or the environment variable HEPAGRAPH_NATIVE is 0."""
-    if os.environ.get(DISABLE) == "0":
-        return None
+    """Return the compiled kernel, or None where there is none or the environment variable HEPAGRAPH_NATIVE is 0.
+
+    That there is none is said once, as a warning of the logger ``hepagraph.inference.engine``.
+    """
+    found = None if os.environ.get(DISABLE) == "0" else _built()
+    if found is None:
+        import logging
+
+        logging.getLogger("hepagraph.inference.engine").warning(
+            "the native kernel is missing or switched off: NumPy answers instead, many times slower for batches"
+        )
+    return found
+
+
+def _built() -> ctypes.CDLL | None:
     for path in sorted(Path(__file__).parent.glob("_kernel*")):
         if path.suffix in (".so", ".pyd", ".dylib"):
             try:

@@ -55,7 +55,7 @@ def elimination_order(
     sample = _sample([mask(scope) for scope in leaves], own, shared, observed, len(names), rng)
     best = _min_weight([mask(scope) for scope in (*leaves, *priors.values(), joint)], widths)
     cost = _cost(sample, best, widths)
-    for _ in range(MOVES if len(names) > 2 else 0):
+    for _ in range(min(MOVES, len(names) ** 2)):
         moved = list(best)
         variable = moved.pop(int(rng.integers(len(names))))
         moved.insert(int(rng.integers(len(names))), variable)
