@@ -1,0 +1,85 @@
+"""The compiled model: everything that answering a case reads, and nothing that compiling alone needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.inference.case import CaseReader
+from hepagraph.inference.network import Network
+from hepagraph.kg.surprise import (
+    SharingPolicy,
+    SurprisePolicy,
+    patient_level_features,
+    read_sharing_policy,
+    read_surprise_policy,
+)
+from hepagraph.kg.vocabulary import targets
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from hepagraph.inference.compiling import Skeleton
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a reconciliation found: parameters by variable, shape (effects, states), and the between-study spread.
+
+    ``key`` is the key of the evidence that they were fitted to (see ``reconciling.evidence_key``).
+    """
+
+    parameters: Mapping[str, Array]
+    tau: float
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledModel:
+    """A network with the rules for reading cases, checking for surprise and letting lesions inform each other.
+
+    ``patient_level`` names the features that describe the patient, ``implied`` maps a node of the graph to the nodes
+    that it implies, and ``fit`` is what the network's tables were made from.
+    """
+
+    network: Network
+    reader: CaseReader
+    surprise: SurprisePolicy
+    sharing: SharingPolicy
+    patient_level: tuple[str, ...]
+    implied: Mapping[str, tuple[str, ...]]
+    fit: Artifact
+
+
+def compile_model(skeleton: Skeleton, *, ontology_sha256: str = "") -> CompiledModel:
+    """Return the model of a skeleton, every variable as fitted.
+
+    Raises
+    ------
+    OntologyError
+        The graph lacks what a network, the predictive check or several lesions need; the message says what.
+    """
+    from hepagraph.inference.compiling import compile_skeleton, skeleton_key
+
+    graph, reconciliation = skeleton.graph, skeleton.reconciliation
+    parameters = {name: estimate.parameters for name, estimate in reconciliation.estimates.items()}
+    return CompiledModel(
+        network=compile_skeleton(skeleton, ontology_sha256=ontology_sha256),
+        reader=CaseReader.from_graph(graph),
+        surprise=read_surprise_policy(graph),
+        sharing=read_sharing_policy(graph),
+        patient_level=patient_level_features(graph),
+        implied=_implied(graph),
+        fit=Artifact(parameters, reconciliation.tau, skeleton_key(skeleton)),
+    )
+
+
+def _implied(graph: nx.MultiDiGraph[str]) -> dict[str, tuple[str, ...]]:
+    starts = sorted({start for start, _, key in graph.edges(keys=True) if key == "implies"})
+    return {start: tuple(targets(graph, start, "implies")) for start in starts}

@@ -1,0 +1,334 @@
+"""One file for one compiled model: arrays that are used where they lie, and statements read when they are cited.
+
+The file is a preamble (``_PREAMBLE`` bytes: magic, CRC-32 of all that follows it, length of the header, length of the
+file), a header in JSON, the arrays (little-endian, each at a multiple of 64 bytes), and the statements and sources,
+one JSON list each. It holds data alone: reading it runs no code that it brings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.inference.assessability import Assessability, Rule
+from hepagraph.inference.case import CaseReader
+from hepagraph.inference.model import Artifact, CompiledModel
+from hepagraph.inference.network import Network, Table
+from hepagraph.kg.model import Source, Statement
+from hepagraph.kg.surprise import SharingPolicy, SurprisePolicy
+from hepagraph.kg.vocabulary import Band, Measure, Variable
+from hepagraph.ontology.errors import OntologyError
+
+FORMAT = 1
+_MAGIC = b"HGMODEL\n"
+_PREAMBLE = 24
+_ALIGNED = 64
+_SOURCE = "source"
+
+
+class StoredEvidence(Mapping[tuple[str, str], tuple[Statement, ...]]):
+    """(variable, entity or subtype) -> the statements pooled there, each decoded when it is first asked for."""
+
+    def __init__(self, numbers: Mapping[tuple[str, str], Sequence[int]], statements: Lines, sources: Lines) -> None:
+        self._numbers = numbers
+        self._lines = {Statement: statements, Source: sources}
+        self._statements: dict[int, Statement] = {}
+        self._sources: dict[int, Source] = {}
+
+    def __getitem__(self, key: tuple[str, str]) -> tuple[Statement, ...]:
+        return tuple(self._statement(number) for number in self._numbers[key])
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
+        return dict, (dict(self.items()),)
+
+    def _statement(self, number: int) -> Statement:
+        found = self._statements.get(number)
+        if found is None:
+            values = self._lines[Statement][number]
+            values[_SOURCE_POSITION] = self._source(values[_SOURCE_POSITION])
+            found = Statement(*(tuple(value) if isinstance(value, list) else value for value in values))
+            found = self._statements.setdefault(number, found)
+        return found
+
+    def _source(self, number: int) -> Source:
+        found = self._sources.get(number)
+        return self._sources.setdefault(number, Source(*self._lines[Source][number])) if found is None else found
+
+
+_SOURCE_POSITION = [item.name for item in fields(Statement)].index(_SOURCE)
+
+
+class Lines:
+    """JSON lists one after the other in a buffer; list i lies from ``ends[i]`` to ``ends[i + 1]``."""
+
+    def __init__(self, buffer: memoryview, ends: NDArray[np.int64]) -> None:
+        self._buffer = buffer
+        self._ends = ends
+
+    def __getitem__(self, number: int) -> list[Any]:
+        found: list[Any] = json.loads(bytes(self._buffer[self._ends[number] : self._ends[number + 1]]))
+        return found
+
+
+# -- writing ----------------------------------------------------------------------------------------------------
+
+
+def write_model(model: CompiledModel, key: str, path: Path) -> None:
+    """Write a model under a key; the file appears whole or not at all.
+
+    Raises
+    ------
+    OntologyError
+        The file cannot be written.
+    """
+    write_whole(path, _encoded(model, key))
+
+
+def write_whole(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file under a temporary name and rename it.
+
+    Raises
+    ------
+    OntologyError
+        The file cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("xb") as stream:
+            stream.writelines(parts)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise OntologyError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _encoded(model: CompiledModel, key: str) -> list[bytes]:
+    evidence, statements, sources = _numbered(model.network.evidence)
+    arrays = {
+        **{f"table/{name}": table.values for name, table in model.network.tables.items()},
+        **{f"rate/{name}": values for name, values in model.network.base_rates.items()},
+        **{f"fit/{name}": values for name, values in model.fit.parameters.items()},
+    }
+    blocks = {name: np.ascontiguousarray(values, dtype="<f8").tobytes() for name, values in arrays.items()}
+    shapes = {name: list(values.shape) for name, values in arrays.items()}
+    for name, lines in (("statements", statements), ("sources", sources)):
+        blocks[f"ends/{name}"] = np.cumsum([0, *map(len, lines)], dtype="<i8").tobytes()
+        blocks[f"lines/{name}"] = b"".join(lines)
+    places, data = _laid_out(blocks)
+    header = _json(
+        {"format": FORMAT, "key": key, "model": _plain(model), "evidence": evidence}
+        | {"places": places, "shapes": shapes}
+    )
+    header += b" " * (-(_PREAMBLE + len(header)) % _ALIGNED)
+    rest = [header, *data]
+    checked = 0
+    for part in rest:
+        checked = zlib.crc32(part, checked)
+    total = _PREAMBLE + sum(map(len, rest))
+    numbers = ((checked, 4), (len(header), 4), (total, 8))
+    return [_MAGIC, *(number.to_bytes(size, "little") for number, size in numbers), *rest]
+
+
+def _laid_out(blocks: Mapping[str, bytes]) -> tuple[dict[str, list[int]], list[bytes]]:
+    """Return where each block starts and how long it is, counted from the end of the header, and all the bytes."""
+    places, data, start = {}, [], 0
+    for name, block in blocks.items():
+        places[name] = [start, len(block)]
+        padding = -len(block) % _ALIGNED
+        data += [block, bytes(padding)]
+        start += len(block) + padding
+    return places, data
+
+
+def _numbered(
+    evidence: Mapping[tuple[str, str], tuple[Statement, ...]],
+) -> tuple[list[list[Any]], list[bytes], list[bytes]]:
+    """Return [variable, given, numbers of its statements] for each key, and the lines of statements and sources."""
+    statements: dict[Statement, int] = {}
+    sources: dict[Source, int] = {}
+    index = []
+    for (variable, given), found in evidence.items():
+        index.append([variable, given, [statements.setdefault(s, len(statements)) for s in found]])
+    lines = []
+    for statement in statements:
+        values = [getattr(statement, item.name) for item in fields(Statement)]
+        values[_SOURCE_POSITION] = sources.setdefault(statement.source, len(sources))
+        lines.append(_json(values))
+    return index, lines, [_json(astuple(source)) for source in sources]
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _plain(model: CompiledModel) -> dict[str, Any]:
+    """Return all of a model that is neither array nor evidence as values of JSON."""
+    network, reader = model.network, model.reader
+    return {
+        "states": dict(network.states),
+        "layers": dict(network.layers),
+        "parents": {name: table.parents for name, table in network.tables.items()},
+        "parent_of": dict(network.parent_of),
+        "labels": dict(network.labels),
+        "differentials": dict(network.differentials),
+        "default_differential": network.default_differential,
+        "ontology_sha256": network.ontology_sha256,
+        "reporting_error": network.reporting_error,
+        "rates": list(network.base_rates),
+        "variables": [_variable_out(variable) for variable in reader.variables.values()],
+        "feature_rules": [_rule_out(rule) for rule in reader.assessability.feature_rules],
+        "sign_rules": [_rule_out(rule) for rule in reader.assessability.sign_rules],
+        "agents": {agent: sorted(found) for agent, found in reader.assessability.modalities_of_agent.items()},
+        "exclusions": reader.exclusions,
+        "surprise": astuple(model.surprise),
+        "sharing": astuple(model.sharing),
+        "patient_level": model.patient_level,
+        "implied": dict(model.implied),
+        "fitted": list(model.fit.parameters),
+        "tau": model.fit.tau,
+        "evidence_key": model.fit.key,
+    }
+
+
+def _variable_out(variable: Variable) -> dict[str, Any]:
+    found = {item.name: getattr(variable, item.name) for item in fields(Variable)}
+    found["booleans"] = list(variable.booleans.items())
+    found["measure"] = None if variable.measure is None else astuple(variable.measure)
+    found["covers"] = {state: sorted(nodes) for state, nodes in variable.covers.items()}
+    return found
+
+
+def _rule_out(rule: Rule) -> dict[str, Any]:
+    found = {item.name: getattr(rule, item.name) for item in fields(Rule)}
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in found.items()}
+
+
+# -- reading ----------------------------------------------------------------------------------------------------
+
+
+def read_model(path: Path, key: str) -> CompiledModel | None:
+    """Return the model in a file, or None where there is none of this key that is whole and of this format.
+
+    The arrays are views of the file, which stays mapped while they are used.
+    """
+    try:
+        with path.open("rb") as stream:
+            buffer = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):  # an empty file cannot be mapped
+        return None
+    length = int.from_bytes(buffer[12:16], "little")
+    whole = bytes(buffer[:8]) == _MAGIC and int.from_bytes(buffer[16:24], "little") == len(buffer)
+    if not whole or zlib.crc32(buffer[_PREAMBLE:]) != int.from_bytes(buffer[8:12], "little"):
+        return None
+    header = json.loads(bytes(buffer[_PREAMBLE : _PREAMBLE + length]))
+    if (header["format"], header["key"]) != (FORMAT, key):
+        return None
+    return _model(header, buffer[_PREAMBLE + length :])
+
+
+def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:
+    plain, blocks = header["model"], _Blocks(header["places"], header["shapes"], data)
+    network = Network(
+        states=_tuples(plain["states"]),
+        layers=plain["layers"],
+        tables={n: Table(n, tuple(above), blocks.array(f"table/{n}")) for n, above in plain["parents"].items()},
+        parent_of=plain["parent_of"],
+        labels=plain["labels"],
+        evidence=StoredEvidence(
+            {(variable, given): numbers for variable, given, numbers in header["evidence"]},
+            blocks.lines("statements"),
+            blocks.lines("sources"),
+        ),
+        differentials=_tuples(plain["differentials"]),
+        default_differential=plain["default_differential"],
+        ontology_sha256=plain["ontology_sha256"],
+        base_rates={name: blocks.array(f"rate/{name}") for name in plain["rates"]},
+        reporting_error=plain["reporting_error"],
+    )
+    return CompiledModel(
+        network=network,
+        reader=_reader(plain),
+        surprise=SurprisePolicy(*plain["surprise"]),
+        sharing=SharingPolicy(*plain["sharing"]),
+        patient_level=tuple(plain["patient_level"]),
+        implied=_tuples(plain["implied"]),
+        fit=Artifact(
+            {name: blocks.array(f"fit/{name}") for name in plain["fitted"]}, plain["tau"], plain["evidence_key"]
+        ),
+    )
+
+
+class _Blocks:
+    """The arrays and lines of a file, found by name."""
+
+    def __init__(self, places: Mapping[str, list[int]], shapes: Mapping[str, list[int]], data: memoryview) -> None:
+        self._places = places
+        self._shapes = shapes
+        self._data = data
+
+    def array(self, name: str) -> NDArray[np.float64]:
+        start, length = self._places[name]
+        return np.frombuffer(self._data, "<f8", length // 8, start).reshape(self._shapes[name])
+
+    def lines(self, name: str) -> Lines:
+        start, length = self._places[f"ends/{name}"]
+        ends = np.frombuffer(self._data, "<i8", length // 8, start)
+        start, length = self._places[f"lines/{name}"]
+        return Lines(self._data[start : start + length], ends)
+
+
+def _reader(plain: Mapping[str, Any]) -> CaseReader:
+    variables = [_variable_in(found) for found in plain["variables"]]
+    return CaseReader(
+        {variable.name: variable for variable in variables},
+        Assessability(
+            tuple(_rule_in(found) for found in plain["feature_rules"]),
+            tuple(_rule_in(found) for found in plain["sign_rules"]),
+            {agent: frozenset(found) for agent, found in plain["agents"].items()},
+        ),
+        tuple((a, b, c, d) for a, b, c, d in plain["exclusions"]),
+    )
+
+
+def _variable_in(found: Mapping[str, Any]) -> Variable:
+    measure = found["measure"]
+    if measure is not None:
+        *head, bands = measure
+        measure = Measure(*head, tuple(Band(*band) for band in bands))
+    changed = {
+        "states": tuple(found["states"]),
+        "leaves": _tuples(found["leaves"]),
+        "booleans": {flag: state for flag, state in found["booleans"]},
+        "measure": measure,
+        "covers": {state: frozenset(nodes) for state, nodes in found["covers"].items()},
+    }
+    return Variable(**{**found, **changed})
+
+
+def _rule_in(found: Mapping[str, Any]) -> Rule:
+    return Rule(**{name: frozenset(value) if isinstance(value, list) else value for name, value in found.items()})
+
+
+def _tuples(found: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(values) for name, values in found.items()}
