@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,7 @@ from hepagraph.kg.surprise import (
     read_surprise_policy,
 )
 from hepagraph.kg.vocabulary import targets
+from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.kg import Statement
 from hepagraph.ontology.errors import OntologyError
+from hepagraph.ontology.records import dataclass
 
 ENTITY = "entity"
 SUBTYPE = "subtype"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from hepagraph.ontology.records import dataclass
 
 SETTLED_NS = 2_000_000_000  # the coarsest times that file systems keep are two seconds apart
 

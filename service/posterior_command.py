@@ -87,11 +87,11 @@ def _weights(text: str) -> dict[str, float]:
 
 
 def _write(reasoner: Reasoner, results: list[CaseResult], as_json: bool) -> None:
-    from hepagraph.service.text import case_text
-
     if as_json:
         text = "".join(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False) + "\n" for result in results)
     else:
+        from hepagraph.service.text import case_text
+
         text = "\n".join(case_text(result, reasoner.network.labels) for result in results)
     click.echo(text, nl=False)
     for result in results:
