@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from hepagraph.inference.assessability import Assessability, Rule
 from hepagraph.inference.case import CaseReader
 from hepagraph.inference.model import Artifact, CompiledModel
-from hepagraph.inference.network import Network, Table
+from hepagraph.inference.network import ENTITY, Network, Table
 from hepagraph.kg.model import Source, Statement
 from hepagraph.kg.surprise import SharingPolicy, SurprisePolicy
 from hepagraph.kg.vocabulary import Band, Measure, Variable
@@ -37,25 +37,36 @@ _SOURCE = "source"
 
 
 class StoredEvidence(Mapping[tuple[str, str], tuple[Statement, ...]]):
-    """(variable, entity or subtype) -> the statements pooled there, each decoded when it is first asked for."""
+    """(variable, entity or subtype) -> the statements pooled there, each decoded when it is first asked for.
 
-    def __init__(self, numbers: Mapping[tuple[str, str], Sequence[int]], statements: Lines, sources: Lines) -> None:
-        self._numbers = numbers
+    ``index`` holds for each of the variables the numbers of its statements by entity or subtype.
+    """
+
+    def __init__(self, variables: Sequence[str], index: Lines, statements: Lines, sources: Lines) -> None:
+        self._positions = {name: position for position, name in enumerate(variables)}
+        self._index = index
         self._lines = {Statement: statements, Source: sources}
+        self._numbers: dict[str, dict[str, list[int]]] = {}
         self._statements: dict[int, Statement] = {}
         self._sources: dict[int, Source] = {}
 
     def __getitem__(self, key: tuple[str, str]) -> tuple[Statement, ...]:
-        return tuple(self._statement(number) for number in self._numbers[key])
+        variable, given = key
+        return tuple(self._statement(number) for number in self._of(variable)[given])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._numbers)
+        return ((variable, given) for variable in self._positions for given in self._of(variable))
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return sum(len(self._of(variable)) for variable in self._positions)
 
     def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
         return dict, (dict(self.items()),)
+
+    def _of(self, variable: str) -> dict[str, list[int]]:
+        if variable not in self._numbers:
+            self._numbers[variable] = dict(self._index[self._positions[variable]])
+        return self._numbers[variable]
 
     def _statement(self, number: int) -> Statement:
         found = self._statements.get(number)
@@ -69,6 +80,31 @@ class StoredEvidence(Mapping[tuple[str, str], tuple[Statement, ...]]):
     def _source(self, number: int) -> Source:
         found = self._sources.get(number)
         return self._sources.setdefault(number, Source(*self._lines[Source][number])) if found is None else found
+
+
+class StoredLabels(Mapping[str, str]):
+    """Node of the graph -> its label; the network's own nodes are at hand, all others are decoded together."""
+
+    def __init__(self, near: Mapping[str, str], far: Lines) -> None:
+        self._near = near
+        self._far = far
+        self._all: dict[str, str] = {}
+
+    def __getitem__(self, node: str) -> str:
+        return self._near[node] if node in self._near else self._whole()[node]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._whole())
+
+    def __len__(self) -> int:
+        return len(self._whole())
+
+    def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
+        return dict, (dict(self),)
+
+    def _whole(self) -> dict[str, str]:
+        self._all = self._all or dict(self._far[0])
+        return self._all
 
 
 _SOURCE_POSITION = [item.name for item in fields(Statement)].index(_SOURCE)
@@ -124,7 +160,7 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def _encoded(model: CompiledModel, key: str) -> list[bytes]:
-    evidence, statements, sources = _numbered(model.network.evidence)
+    index, statements, sources = _numbered(model.network.evidence)
     arrays = {
         **{f"table/{name}": table.values for name, table in model.network.tables.items()},
         **{f"rate/{name}": values for name, values in model.network.base_rates.items()},
@@ -132,12 +168,14 @@ def _encoded(model: CompiledModel, key: str) -> list[bytes]:
     }
     blocks = {name: np.ascontiguousarray(values, dtype="<f8").tobytes() for name, values in arrays.items()}
     shapes = {name: list(values.shape) for name, values in arrays.items()}
-    for name, lines in (("statements", statements), ("sources", sources)):
+    labels = [_json(list(model.network.labels.items()))]
+    named = {"evidence": list(index.values()), "statements": statements, "sources": sources, "labels": labels}
+    for name, lines in named.items():
         blocks[f"ends/{name}"] = np.cumsum([0, *map(len, lines)], dtype="<i8").tobytes()
         blocks[f"lines/{name}"] = b"".join(lines)
     places, data = _laid_out(blocks)
     header = _json(
-        {"format": FORMAT, "key": key, "model": _plain(model), "evidence": evidence}
+        {"format": FORMAT, "key": key, "model": _plain(model), "evidence": list(index)}
         | {"places": places, "shapes": shapes}
     )
     header += b" " * (-(_PREAMBLE + len(header)) % _ALIGNED)
@@ -163,19 +201,21 @@ def _laid_out(blocks: Mapping[str, bytes]) -> tuple[dict[str, list[int]], list[b
 
 def _numbered(
     evidence: Mapping[tuple[str, str], tuple[Statement, ...]],
-) -> tuple[list[list[Any]], list[bytes], list[bytes]]:
-    """Return [variable, given, numbers of its statements] for each key, and the lines of statements and sources."""
+) -> tuple[dict[str, bytes], list[bytes], list[bytes]]:
+    """Return by variable the line of [given, numbers of statements], and the lines of statements and sources."""
     statements: dict[Statement, int] = {}
     sources: dict[Source, int] = {}
-    index = []
+    index: dict[str, list[Any]] = {}
     for (variable, given), found in evidence.items():
-        index.append([variable, given, [statements.setdefault(s, len(statements)) for s in found]])
+        numbers = [statements.setdefault(statement, len(statements)) for statement in found]
+        index.setdefault(variable, []).append([given, numbers])
     lines = []
     for statement in statements:
         values = [getattr(statement, item.name) for item in fields(Statement)]
         values[_SOURCE_POSITION] = sources.setdefault(statement.source, len(sources))
         lines.append(_json(values))
-    return index, lines, [_json(astuple(source)) for source in sources]
+    rows = {variable: _json(row) for variable, row in index.items()}
+    return rows, lines, [_json(astuple(source)) for source in sources]
 
 
 def _json(value: Any) -> bytes:
@@ -190,7 +230,7 @@ def _plain(model: CompiledModel) -> dict[str, Any]:
         "layers": dict(network.layers),
         "parents": {name: table.parents for name, table in network.tables.items()},
         "parent_of": dict(network.parent_of),
-        "labels": dict(network.labels),
+        "labels": {name: network.labels[name] for name in _own_names(network) if name in network.labels},
         "differentials": dict(network.differentials),
         "default_differential": network.default_differential,
         "ontology_sha256": network.ontology_sha256,
@@ -209,6 +249,11 @@ def _plain(model: CompiledModel) -> dict[str, Any]:
         "tau": model.fit.tau,
         "evidence_key": model.fit.key,
     }
+
+
+def _own_names(network: Network) -> tuple[str, ...]:
+    """Return the nodes that answers name: variables, entities, subtypes and differentials."""
+    return (*network.states, *network.states[ENTITY], *network.parent_of, *network.differentials)
 
 
 def _variable_out(variable: Variable) -> dict[str, Any]:
@@ -254,12 +299,8 @@ def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:
         layers=plain["layers"],
         tables={n: Table(n, tuple(above), blocks.array(f"table/{n}")) for n, above in plain["parents"].items()},
         parent_of=plain["parent_of"],
-        labels=plain["labels"],
-        evidence=StoredEvidence(
-            {(variable, given): numbers for variable, given, numbers in header["evidence"]},
-            blocks.lines("statements"),
-            blocks.lines("sources"),
-        ),
+        labels=StoredLabels(plain["labels"], blocks.lines("labels")),
+        evidence=StoredEvidence(header["evidence"], *map(blocks.lines, ("evidence", "statements", "sources"))),
         differentials=_tuples(plain["differentials"]),
         default_differential=plain["default_differential"],
         ontology_sha256=plain["ontology_sha256"],

@@ -5,6 +5,7 @@ A subcommand's module is imported when it is run, listed or completed, so that n
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -15,6 +16,9 @@ import click
 # The matrices are small: threads of their own wait for each other, and threefold where other work is on the machine.
 # Read by NumPy when it is first imported, which is later.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Importing and decoding make many objects and hardly any garbage: look for it less often than the usual 700.
+gc.set_threshold(50_000)
 
 # Subcommand -> module of this package, and the name in it.
 COMMANDS = {
