@@ -179,13 +179,12 @@ def _encoded(model: CompiledModel, key: str) -> list[bytes]:
         | {"places": places, "shapes": shapes}
     )
     header += b" " * (-(_PREAMBLE + len(header)) % _ALIGNED)
-    rest = [header, *data]
+    total = _PREAMBLE + len(header) + sum(map(len, data))
+    rest = [len(header).to_bytes(4, "little"), total.to_bytes(8, "little"), header, *data]
     checked = 0
     for part in rest:
         checked = zlib.crc32(part, checked)
-    total = _PREAMBLE + sum(map(len, rest))
-    numbers = ((checked, 4), (len(header), 4), (total, 8))
-    return [_MAGIC, *(number.to_bytes(size, "little") for number, size in numbers), *rest]
+    return [_MAGIC, checked.to_bytes(4, "little"), *rest]
 
 
 def _laid_out(blocks: Mapping[str, bytes]) -> tuple[dict[str, list[int]], list[bytes]]:
@@ -284,7 +283,7 @@ def read_model(path: Path, key: str) -> CompiledModel | None:
         return None
     length = int.from_bytes(buffer[12:16], "little")
     whole = bytes(buffer[:8]) == _MAGIC and int.from_bytes(buffer[16:24], "little") == len(buffer)
-    if not whole or zlib.crc32(buffer[_PREAMBLE:]) != int.from_bytes(buffer[8:12], "little"):
+    if not whole or zlib.crc32(buffer[12:]) != int.from_bytes(buffer[8:12], "little"):
         return None
     header = json.loads(bytes(buffer[_PREAMBLE : _PREAMBLE + length]))
     if (header["format"], header["key"]) != (FORMAT, key):
