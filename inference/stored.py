@@ -71,9 +71,9 @@ class StoredEvidence(Mapping[tuple[str, str], tuple[Statement, ...]]):
     def _statement(self, number: int) -> Statement:
         found = self._statements.get(number)
         if found is None:
-            values = self._lines[Statement][number]
+            values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in self._lines[Statement][number]]
             values[_SOURCE_POSITION] = self._source(values[_SOURCE_POSITION])
-            found = Statement(*(tuple(value) if isinstance(value, list) else value for value in values))
+            found = Statement(*values)
             found = self._statements.setdefault(number, found)
         return found
 
@@ -354,8 +354,8 @@ def _reader(plain: Mapping[str, Any]) -> CaseReader:
 def _variable_in(found: Mapping[str, Any]) -> Variable:
     measure = found["measure"]
     if measure is not None:
-        *head, bands = measure
-        measure = Measure(*head, tuple(Band(*band) for band in bands))
+        key, unit, low, high, bands = measure
+        measure = Measure(key, unit, low, high, tuple(Band(*band) for band in bands))
     changed = {
         "states": tuple(found["states"]),
         "leaves": _tuples(found["leaves"]),
@@ -367,7 +367,8 @@ def _variable_in(found: Mapping[str, Any]) -> Variable:
 
 
 def _rule_in(found: Mapping[str, Any]) -> Rule:
-    return Rule(**{name: frozenset(value) if isinstance(value, list) else value for name, value in found.items()})
+    values: dict[str, Any] = {n: frozenset(v) if isinstance(v, list) else v for n, v in found.items()}
+    return Rule(**values)
 
 
 def _tuples(found: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:

@@ -61,4 +61,5 @@ def compile_command(output: str | None, packaged: bool, as_json: bool, ontology:
     if as_json:
         click.echo(json.dumps(summary))
         return
-    click.echo("".join(f"{name.replace('_', ' ')}: {value}\n" for name, value in summary.items()), nl=False)
+    lines = [f"{name.replace('_', ' ')}: {value}\n" for name, value in summary.items() if value is not None]
+    click.echo("".join(lines), nl=False)
