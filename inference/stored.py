@@ -107,7 +107,7 @@ class StoredLabels(Mapping[str, str]):
         return self._all
 
 
-_SOURCE_POSITION = [item.name for item in fields(Statement)].index(_SOURCE)
+_SOURCE_POSITION = Statement.__match_args__.index(_SOURCE)
 
 
 class Lines:

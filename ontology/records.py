@@ -3,7 +3,7 @@
 ``dataclasses.dataclass`` writes and compiles six functions for each frozen class, which takes half a millisecond a
 class: for the classes that one answer needs, a third of what importing NumPy takes. This decorator makes the same
 frozen classes with functions that all of them share. ``fields``, ``replace``, ``astuple`` and pattern matching work on
-them, and type checkers take it for the standard one.
+them, and type checkers take it for the standard one. A record is not meant to be subclassed.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass
 else:
-    from collections.abc import Callable, Iterator
-    from dataclasses import MISSING, FrozenInstanceError, fields
+    from collections.abc import Callable, Mapping
+    from dataclasses import MISSING, Field, FrozenInstanceError, fields
     from dataclasses import dataclass as standard
     from typing import Any
 
@@ -30,21 +30,22 @@ else:
             raise TypeError("only frozen classes share their functions")
 
         def decorate(cls: type) -> type:
-            made = standard(init=False, repr=False, eq=False, slots=slots)(cls)
-            for name, function in _SHARED.items():
-                if name not in cls.__dict__:
-                    setattr(made, name, function)
-            made.__init__ = _initializer(made)
-            made.__signature__ = _Signature()
+            names = tuple(cls.__annotations__)
+            given = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
+            space = {name: value for name, value in cls.__dict__.items() if name not in (*given, "__dict__")}
+            space.pop("__weakref__", None)
+            space |= {name: function for name, function in _SHARED.items() if name not in cls.__dict__}
+            space |= {"__match_args__": names, "__dataclass_fields__": _Fields(given), "__signature__": _Signature()}
+            space["__init__"] = _initializer(cls.__name__, names, given)
+            made = type(cls)(cls.__name__, cls.__bases__, space | ({"__slots__": names} if slots else {}))
+            made.__qualname__ = cls.__qualname__
             return made
 
         return decorate
 
-    def _initializer(cls: type) -> Callable[..., None]:
-        """Return ``__init__``, which takes the fields in order or by name."""
-        names = tuple(item.name for item in fields(cls))
-        made = {i.name: i.default_factory for i in fields(cls) if i.default_factory is not MISSING}
-        known = {i.name: i.default for i in fields(cls) if i.default is not MISSING}
+    def _initializer(title: str, names: tuple[str, ...], given: Mapping[str, Any]) -> Callable[..., None]:
+        """Return ``__init__``, which takes the fields in order or by name; ``given`` holds their defaults."""
+        made = {name: value.default_factory for name, value in given.items() if isinstance(value, Field)}
         put = object.__setattr__
 
         def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807
@@ -53,16 +54,29 @@ else:
             for name in names[len(values) :]:
                 if name in named:
                     put(self, name, named.pop(name))
-                elif name in known:
-                    put(self, name, known[name])
                 elif name in made:
                     put(self, name, made[name]())
+                elif name in given:
+                    put(self, name, given[name])
                 else:
-                    raise TypeError(f"{cls.__name__}() lacks {name}")
+                    raise TypeError(f"{title}() lacks {name}")
             if named or len(values) > len(names):
-                raise TypeError(f"{cls.__name__}() takes {', '.join(names)}, each once")
+                raise TypeError(f"{title}() takes {', '.join(names)}, each once")
 
         return __init__
+
+    class _Fields:
+        """The fields of a class as ``dataclasses`` describes them, made when something asks for them."""
+
+        def __init__(self, given: Mapping[str, Any]) -> None:
+            self._given = given
+
+        def __get__(self, instance: Any, owner: type) -> Any:
+            likeness = type(owner.__name__, (), {"__doc__": owner.__doc__, **self._given})
+            likeness.__annotations__ = owner.__annotations__
+            found = standard(init=False, repr=False, eq=False)(likeness).__dataclass_fields__
+            owner.__dataclass_fields__ = found
+            return found
 
     class _Signature:
         """The signature of a class, made when something asks for it, such as ``help``."""
@@ -79,17 +93,17 @@ else:
             found = [Parameter(i.name, kind, default=default(i), annotation=i.type) for i in fields(owner)]
             return Signature(found)
 
-    def _values(self: Any) -> Iterator[Any]:
-        return (getattr(self, name) for name in self.__dataclass_fields__)
+    def _values(self: Any) -> tuple[Any, ...]:
+        return tuple([getattr(self, name) for name in self.__match_args__])
 
     def _eq(self: Any, other: object) -> bool:
-        return tuple(_values(self)) == tuple(_values(other)) if other.__class__ is self.__class__ else NotImplemented
+        return _values(self) == _values(other) if other.__class__ is self.__class__ else NotImplemented
 
     def _hash(self: Any) -> int:
-        return hash(tuple(_values(self)))
+        return hash(_values(self))
 
     def _repr(self: Any) -> str:
-        shown = (f"{name}={value!r}" for name, value in zip(self.__dataclass_fields__, _values(self), strict=True))
+        shown = (f"{name}={value!r}" for name, value in zip(self.__match_args__, _values(self), strict=True))
         return f"{self.__class__.__qualname__}({', '.join(shown)})"
 
     def _setattr(self: Any, name: str, value: Any) -> None:
@@ -99,7 +113,7 @@ else:
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def _reduce(self: Any) -> tuple[type, tuple[Any, ...]]:
-        return self.__class__, tuple(_values(self))
+        return self.__class__, _values(self)
 
     _SHARED = {
         "__eq__": _eq,

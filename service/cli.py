@@ -5,6 +5,7 @@ A subcommand's module is imported when it is run, listed or completed, so that n
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -17,8 +18,10 @@ import click
 # Read by NumPy when it is first imported, which is later.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Importing and decoding make many objects and hardly any garbage: look for it less often than the usual 700.
+# Importing and decoding make many objects and hardly any garbage: look for it less often than every 700 objects, and
+# not once more in all of them at the end of the process.
 gc.set_threshold(50_000)
+atexit.register(gc.freeze)
 
 # Subcommand -> module of this package, and the name in it.
 COMMANDS = {
