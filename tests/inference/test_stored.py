@@ -181,6 +181,7 @@ def test_a_file_that_is_too_young_is_hashed_every_time(
     toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(model_cache, "_STARTED_NS", time.time_ns() + LONG_AGO_NS)  # the sources are settled
     (toy / "coin.ttl").touch()
     Reasoner.load(toy)
     assert [path.suffix for path in (tmp_path / "cache" / "hepagraph").glob("model-*")] == [".bin"]
