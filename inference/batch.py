@@ -83,7 +83,7 @@ def batch_marginals(
     _check_cells(plan, cards)
     beliefs, evidence_log = _run(plan, factors, cards, [index[name] for name in wanted])
     if not allow_impossible:
-        _refuse_impossible(evidence_log)
+        refuse_impossible(evidence_log)
     posterior = {}
     for name in wanted:
         posterior[name] = np.zeros((size, tables[name].values.shape[-1]))
@@ -234,7 +234,8 @@ def _normalised(belief: Array) -> Array:
     return np.asarray(belief / np.where(total > 0, total, 1.0), dtype=np.float64)
 
 
-def _refuse_impossible(evidence_log: Array) -> None:
+def refuse_impossible(evidence_log: Array) -> None:
+    """Raise an ``ImpossibleEvidenceError`` with one problem for each evidence set whose log probability is -inf."""
     problems = [
         Problem(
             "impossible",

@@ -250,7 +250,8 @@ def build_tables(skeleton: Skeleton, values: Values, only: set[str] | None = Non
     if ENTITY in wanted:
         tables[ENTITY] = _table(skeleton, ENTITY, *entity_table(skeleton, theta))
     if SUBTYPE in wanted:
-        tables[SUBTYPE] = _table(skeleton, SUBTYPE, *subtype_table(skeleton, theta))
+        parents, shares = subtype_table(skeleton, theta)
+        tables[SUBTYPE] = _table(skeleton, SUBTYPE, parents, shares, member=shares > 0)
     for name in (*skeleton.mechanisms, *skeleton.features):
         if name in wanted:
             causes = skeleton.causes_of.get(name, ())
@@ -339,7 +340,11 @@ def _floored(values: Array, floor: float) -> Array:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
-def _table(skeleton: Skeleton, child: str, parents: tuple[str, ...], values: Array) -> Table:
-    array = np.ascontiguousarray(_floored(values, skeleton.policy.table_floor))
+def _table(
+    skeleton: Skeleton, child: str, parents: tuple[str, ...], values: Array, member: NDArray[np.bool_] | None = None
+) -> Table:
+    """Return the table with no entry below the floor, except where ``member`` says that the state cannot be."""
+    raised = np.maximum(values, skeleton.policy.table_floor) * (1.0 if member is None else member)
+    array = np.ascontiguousarray(raised / raised.sum(axis=-1, keepdims=True))
     array.setflags(write=False)
     return Table(child, parents, array)

@@ -85,7 +85,7 @@ def _possible(likelihood: Mapping[str, Array]) -> dict[str, NDArray[np.int64]]:
     """Return the states that the evidence leaves; the others are cut out of every table before multiplying."""
     kept = {name: np.flatnonzero(vector > 0) for name, vector in _vectors(likelihood).items()}
     if any(not len(states) for states in kept.values()):
-        raise _impossible()
+        raise impossible_evidence()
     return kept
 
 
@@ -196,11 +196,12 @@ def _sum_to(factor: Factor, scope: tuple[int, ...]) -> Factor:
 def _finish(message: Factor) -> float:
     total = float(message.values)
     if not total > 0:
-        raise _impossible()
+        raise impossible_evidence()
     return float(np.log(total)) + message.scale_log
 
 
-def _impossible() -> ImpossibleEvidenceError:
+def impossible_evidence() -> ImpossibleEvidenceError:
+    """Return the error for findings of probability zero."""
     problem = Problem(
         "impossible",
         "findings",

@@ -69,13 +69,17 @@ def check_network(network: Network) -> None:
     Raises
     ------
     OntologyError
-        A table has the wrong shape, an entry outside (0, 1), or a row that does not sum to 1 within 1e-9.
+        A table has the wrong shape, an entry outside (0, 1), or a row that does not sum to 1 within 1e-9. Only a
+        subtype may have probability zero: under an entity that is not its own.
     """
     for name, table in network.tables.items():
         shape = tuple(len(network.states[variable]) for variable in table.scope)
         if table.values.shape != shape:
             raise OntologyError(f"table of {name} has shape {table.values.shape} and needs {shape}")
-        if not np.all((table.values > 0) & (table.values < 1)):
+        within = (table.values > 0) & (table.values < 1)
+        if name == SUBTYPE:
+            within |= (table.values == 0) | (table.values == 1)
+        if not within.all():
             raise OntologyError(f"table of {name} holds a probability that is not strictly between 0 and 1")
         if np.abs(table.values.sum(axis=-1) - 1).max() > 1e-9:
             raise OntologyError(f"table of {name} has a row that does not sum to 1")

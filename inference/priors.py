@@ -58,7 +58,7 @@ def entity_table(skeleton: Skeleton, theta: Theta) -> tuple[tuple[str, ...], Arr
 
 
 def subtype_table(skeleton: Skeleton, theta: Theta) -> tuple[tuple[str, ...], Array]:
-    """Return (parents, P(subtype | entity, context)); a subtype of another entity gets the table's floor."""
+    """Return (parents, P(subtype | entity, context)); a subtype of another entity has none."""
     parents = skeleton.acting_on("SubtypeNode")
     subtypes = tuple(skeleton.parent_of)
     shape = tuple(len(skeleton.states(parent)) for parent in parents)

@@ -1,0 +1,328 @@
+"""The engine: exact posteriors of one case, of many, and of every what-if of one finding.
+
+What the compiled program cannot do (a network of another shape, a step too wide, evidence so contradictory that a
+lane is lost in double precision) goes to general elimination, which is exact for any network that fits memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.inference import elimination
+from hepagraph.inference.batch import BatchMarginals, batch_marginals, batch_size, refuse_impossible
+from hepagraph.inference.elimination import Marginals, impossible_evidence
+from hepagraph.inference.engine.evidence import Single, evidence_rows, single_evidence
+from hepagraph.inference.engine.native import NativeKernel, library
+from hepagraph.inference.engine.numpy_kernel import NumpyKernel
+from hepagraph.inference.engine.program import Program, TooWideError, compile_program, fold_private
+from hepagraph.inference.engine.rows import Answers, Rows, Stack, context_rows, stack_of
+from hepagraph.inference.engine.whatifs import Survey
+from hepagraph.inference.network import ENTITY, SUBTYPE, Table
+from hepagraph.ontology.errors import OntologyError
+
+Array = NDArray[np.float64]
+Kernel = NativeKernel | NumpyKernel
+CHUNK_ROWS = 2**14
+
+
+class Engine:
+    """Exact inference on one network. Immutable as far as anyone can see; share it between threads.
+
+    Parameters
+    ----------
+    tables
+        The network's tables by child, in topological order.
+    latent
+        The variables that are hardly ever observed, such as mechanisms.
+    native
+        Whether to use the native kernel; None: if it was built.
+    """
+
+    def __init__(
+        self, tables: Mapping[str, Table], latent: Collection[str] = (), *, native: bool | None = None
+    ) -> None:
+        self.tables, self._latent = tables, tuple(latent)
+        self.native = library() is not None if native is None else native
+        self._kernels: dict[tuple[int, type], Kernel] = {}
+
+    @cached_property
+    def program(self) -> Program | None:
+        """The compiled network, or None where its shape is not one for lanes and bits."""
+        try:
+            return compile_program(self.tables, self._latent)
+        except TooWideError:
+            return None
+
+    @cached_property
+    def _folded(self) -> Program | None:
+        """The same without latent variables that have one child: what the entity's posterior needs."""
+        if self.program is None:
+            return None
+        return compile_program(fold_private(self.tables, self._latent), self._latent)
+
+    def _program_for(self, names: Iterable[str]) -> Program | None:
+        """Return the smallest program that has all the variables, or None."""
+        names = tuple(names)
+        for program in (self._folded, self.program):
+            if program is not None and all(name in program.position or name in program.above for name in names):
+                return program
+        return None
+
+    def _kernel(self, program: Program, dtype: type[np.floating[Any]]) -> Kernel:
+        key = (id(program), dtype)
+        if key not in self._kernels:
+            self._kernels[key] = (NativeKernel if self.native else NumpyKernel)(program, dtype)
+        return self._kernels[key]
+
+    # -- one case ------------------------------------------------------------------------------------------------
+
+    def marginals(self, likelihood: Mapping[str, Array], targets: Iterable[str]) -> Marginals:
+        """Return the exact posterior of every target; parameters and errors as in ``elimination.marginals``."""
+        wanted = tuple(dict.fromkeys(targets))
+        lanes = set(wanted) <= {ENTITY, SUBTYPE}
+        program = self._program_for(likelihood) if lanes else self.program
+        if program is None or not self.native or not self._answerable(program, likelihood, wanted):
+            return elimination.marginals(self.tables, likelihood, wanted)
+        if lanes:
+            found = self._lanes(program, likelihood)
+            if found is not None:
+                return Marginals({name: found[0][name] for name in wanted}, found[1])
+        else:
+            survey = self._survey(program, likelihood)
+            if survey is not None:
+                return Marginals({name: survey.posterior(name) for name in wanted}, survey.evidence_log)
+        return elimination.marginals(self.tables, likelihood, wanted)
+
+    def _answerable(self, program: Program, likelihood: Mapping[str, Array], targets: Collection[str]) -> bool:
+        """Return whether every name is known, and no target has evidence of its own that a survey leaves out."""
+        known = all(name in program.position or name in program.above for name in likelihood)
+        free = all(
+            name in (ENTITY, SUBTYPE) or (name in program.position and self._free(program, name, likelihood))
+            for name in targets
+        )
+        return known and free
+
+    @staticmethod
+    def _free(program: Program, name: str, likelihood: Mapping[str, Array]) -> bool:
+        return name not in likelihood or program.columns[program.position[name]].inner >= 0
+
+    def _lanes(self, program: Program, likelihood: Mapping[str, Array]) -> tuple[dict[str, Array], float] | None:
+        kernel = self._kernel(program, np.float64)
+        assert isinstance(kernel, NativeKernel)  # noqa: S101
+        evidence = single_evidence(kernel, likelihood)
+        entity, lanes, log, flag = kernel.run_one(evidence.entries, evidence.context, evidence.weights)
+        if flag or not np.isfinite(log):
+            return None
+        return {ENTITY: entity, SUBTYPE: lanes @ program.members[1]}, log + evidence.scale_log
+
+    def survey(self, likelihood: Mapping[str, Array]) -> Survey:
+        """Return all marginals, all what-ifs of one finding, and every finding's information, in one backward pass.
+
+        Raises
+        ------
+        ImpossibleEvidenceError
+            The evidence has probability zero.
+        TooWideError
+            The network's shape, or the steps, are beyond the engine.
+        """
+        found = None if self.program is None else self._survey(self.program, likelihood)
+        if found is None:
+            raise TooWideError("the network is too wide to answer every what-if at once; ask for marginals")
+        if not np.isfinite(found.evidence_log):
+            raise impossible_evidence()
+        return found
+
+    def _survey(self, program: Program, likelihood: Mapping[str, Array]) -> Survey | None:
+        kernel = self._kernel(program, np.float64)
+        if isinstance(kernel, NativeKernel):
+            evidence = single_evidence(kernel, likelihood)
+            joints, flag = kernel.survey_one(evidence.entries, evidence.context, evidence.weights)
+            scale_log = evidence.scale_log
+        else:
+            rows = evidence_rows(program, likelihood, 1)
+            joints, flag = kernel.survey(rows.rows)
+            scale_log = float(rows.scale_log[0])
+        if joints is None or flag:
+            return None
+        return Survey(program, joints, frozenset(likelihood), joints.evidence_log + scale_log)
+
+    # -- many cases ----------------------------------------------------------------------------------------------
+
+    def batch_marginals(
+        self, likelihood: Mapping[str, Array], targets: Iterable[str], *, allow_impossible: bool = False
+    ) -> BatchMarginals:
+        """Return the exact posteriors of every evidence set; parameters and errors as in ``batch.batch_marginals``."""
+        wanted = tuple(dict.fromkeys(targets))
+        program = self._program_for(likelihood)
+        if program is None or not set(wanted) <= {ENTITY, SUBTYPE}:
+            return batch_marginals(self.tables, likelihood, wanted, allow_impossible=allow_impossible)
+        count = batch_size(likelihood)
+        entity, subtype = np.empty((count, program.entities)), np.empty((count, program.subtypes))
+        evidence_log = np.empty(count)
+        for start in range(0, count, CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            vectors = {n: v if np.ndim(v) == 1 or len(v) == 1 else v[part] for n, v in likelihood.items()}
+            evidence = evidence_rows(program, vectors, min(CHUNK_ROWS, count - start))
+            answers = self._kernel(program, np.float64).run(evidence.rows, lanes=True)
+            entity[part], subtype[part] = answers.entity, _of_lanes(answers) @ program.members[1]
+            evidence_log[part] = answers.evidence_log + evidence.scale_log
+            doubtful = np.flatnonzero((answers.flags > 0) | ~np.isfinite(evidence_log[part]))
+            if len(doubtful):
+                again = {n: v if np.ndim(v) == 1 or len(v) == 1 else v[doubtful] for n, v in vectors.items()}
+                again[ENTITY] = np.broadcast_to(again.get(ENTITY, 1.0), (len(doubtful), program.entities))
+                found = batch_marginals(self.tables, again, [ENTITY, SUBTYPE], allow_impossible=True)
+                entity[start + doubtful], subtype[start + doubtful] = found.posterior[ENTITY], found.posterior[SUBTYPE]
+                evidence_log[start + doubtful] = found.evidence_log
+        if not allow_impossible:
+            refuse_impossible(evidence_log)
+        posterior = {ENTITY: entity, SUBTYPE: subtype}
+        return BatchMarginals({name: posterior[name] for name in wanted}, evidence_log)
+
+    def score(
+        self,
+        codes: Mapping[str, NDArray[np.integer[Any]]],
+        *,
+        meanings: Mapping[str, Array] | None = None,
+        given: Mapping[str, Array] | None = None,
+        dtype: type[np.floating[Any]] = np.float32,
+        threads: int = 1,
+    ) -> tuple[Array, Array]:
+        """Return the entity's posterior of many rows of codes, and log P(evidence).
+
+        Parameters
+        ----------
+        codes
+            For each variable with evidence an integer array, shape (rows,): the position of the state seen (or of a
+            row of ``meanings``), negative for not seen.
+        meanings
+            For variables whose codes are not states, what they mean: likelihood vectors, shape (codes, states).
+        given
+            Likelihood vectors, shape (states,), of evidence that all rows share.
+        dtype
+            ``numpy.float32`` agrees with ``numpy.float64`` to about 1e-6; rows that want more are done in double.
+        threads
+            How many threads share the rows.
+
+        Returns
+        -------
+        tuple
+            Posteriors, shape (rows, entities), and logarithms, shape (rows,). A row of probability zero has the
+            logarithm -inf and posteriors of zero.
+
+        Raises
+        ------
+        OntologyError
+            A name is not known, a code is out of range, or the arrays differ in length.
+        """
+        return next(self.score_chunks([codes], meanings=meanings, given=given, dtype=dtype, threads=threads))
+
+    def score_chunks(
+        self,
+        chunks: Iterable[Mapping[str, NDArray[np.integer[Any]]]],
+        *,
+        meanings: Mapping[str, Array] | None = None,
+        given: Mapping[str, Array] | None = None,
+        dtype: type[np.floating[Any]] = np.float32,
+        threads: int = 1,
+    ) -> Iterator[tuple[Array, Array]]:
+        """Yield what ``score`` returns for each chunk of rows, so that memory stays that of one chunk."""
+        iterator = iter(chunks)
+        first = next(iterator, None)
+        if first is None:
+            return
+        program = self._program_for([*first, *(given or {})])
+        if program is None:
+            raise OntologyError(self._unknown([*first, *(given or {})]))
+        stacks = {program.position[n]: stack_of(program, program.position[n], _scaled(v)) for n, v in (meanings or {}).items()}
+        shared = evidence_rows(program, given or {}, 1)
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            for chunk in itertools.chain([first], iterator):
+                rows = self._code_rows(program, chunk, stacks, shared.rows, meanings or {})
+                yield self._score_rows(program, rows, dtype, pool, threads, float(shared.scale_log[0]))
+
+    def _score_rows(
+        self,
+        program: Program,
+        rows: Rows,
+        dtype: type[np.floating[Any]],
+        pool: ThreadPoolExecutor,
+        threads: int,
+        scale_log: float,
+    ) -> tuple[Array, Array]:
+        kernel = self._kernel(program, dtype)
+        count = len(rows.codes)
+        size = max(1, min(CHUNK_ROWS, -(-count // threads)))
+        parts = [rows.part(slice(start, start + size)) for start in range(0, count, size)]
+        run: Callable[[Rows], Answers] = kernel.run
+        found = list(pool.map(run, parts) if threads > 1 else map(run, parts))
+        entity = np.concatenate([a.entity for a in found]) if found else np.zeros((0, program.entities))
+        evidence_log = np.concatenate([a.evidence_log for a in found]) if found else np.zeros(0)
+        doubtful = np.flatnonzero(np.concatenate([a.flags for a in found])) if found else np.zeros(0, dtype=np.int64)
+        if len(doubtful) and dtype is not np.float64:
+            again, logs = self._score_rows(program, rows.part(doubtful), np.float64, pool, 1, 0.0)
+            entity[doubtful], evidence_log[doubtful] = again, logs
+        return entity, evidence_log + scale_log
+
+    def _code_rows(
+        self,
+        program: Program,
+        codes: Mapping[str, NDArray[np.integer[Any]]],
+        stacks: Mapping[int, Stack],
+        shared: Rows,
+        meanings: Mapping[str, Array],
+    ) -> Rows:
+        lengths = {len(values) for values in codes.values()}
+        if len(lengths) != 1:
+            raise OntologyError(f"the arrays of codes hold {sorted(lengths)} rows; give each variable one code a row")
+        count = lengths.pop()
+        found = np.repeat(shared.codes, count, axis=0)
+        above = [np.full(count, -1, dtype=np.int64) for _ in program.above]
+        for name, values in codes.items():
+            array = np.asarray(values)
+            limit = len(meanings[name]) if name in meanings else self.tables[name].values.shape[-1]
+            if not np.issubdtype(array.dtype, np.integer) or (array >= limit).any():
+                raise OntologyError(f"the codes of {name} must be integers below {limit}, negative where not seen")
+            if name in program.position:
+                found[:, program.position[name]] = np.maximum(array, -1)
+            elif name in meanings:
+                raise OntologyError(f"the codes of {name} must be its states")
+            else:
+                above[program.above.index(name)] = np.maximum(array, -1)
+        if shared.weights is not None:
+            if any((code >= 0).any() for code in above):
+                raise OntologyError("give each context either for all rows alike or as codes")
+            context = np.zeros(count, dtype=np.int64)
+        else:
+            context = _contexts_of(program, above, shared, count)
+        return Rows(found, context, {**shared.stacks, **stacks}, shared.weights)
+
+    def _unknown(self, names: Iterable[str]) -> str:
+        unknown = [name for name in names if name not in self.tables]
+        if unknown:
+            return f"the network has no variable {unknown[0]!r}"
+        return "the network's shape is not one that rows of codes can be scored with; use batch_marginals"
+
+
+def _of_lanes(answers: Answers) -> Array:
+    if answers.lanes is None:
+        raise ValueError("the kernel was not asked for lanes")
+    return answers.lanes
+
+
+def _scaled(vectors: Array) -> Array:
+    return np.asarray(vectors, dtype=np.float64)
+
+
+def _contexts_of(program: Program, above: list[NDArray[np.int64]], shared: Rows, count: int) -> NDArray[np.int64]:
+    """Return the rows' contexts; a context that all rows share stands where a row has no code of its own."""
+    sizes = program.weights.shape[: len(program.above)]
+    common = np.unravel_index(int(shared.context[0]), sizes) if sizes else ()
+    codes = [np.where(code < 0, int(c), code) for code, c in zip(above, common, strict=True)]
+    return context_rows(program, codes, count)
