@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from hepagraph.inference.compiling import Skeleton
+    from hepagraph.inference.engine.program import Program
 
 Array = NDArray[np.float64]
+FULL, FOLDED = "full", "folded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class CompiledModel:
     """A network with the rules for reading cases, checking for surprise and letting lesions inform each other.
 
     ``patient_level`` names the features that describe the patient, ``implied`` maps a node of the graph to the nodes
-    that it implies, and ``fit`` is what the network's tables were made from.
+    that it implies, and ``fit`` is what the network's tables were made from. ``programs`` holds the engine's programs:
+    ``FULL`` of the network, ``FOLDED`` without the mechanisms that have one child; none that would be too wide.
     """
 
     network: Network
@@ -55,6 +59,7 @@ class CompiledModel:
     patient_level: tuple[str, ...]
     implied: Mapping[str, tuple[str, ...]]
     fit: Artifact
+    programs: Mapping[str, Program]
 
 
 def compile_model(skeleton: Skeleton, *, ontology_sha256: str = "") -> CompiledModel:
@@ -69,15 +74,27 @@ def compile_model(skeleton: Skeleton, *, ontology_sha256: str = "") -> CompiledM
 
     graph, reconciliation = skeleton.graph, skeleton.reconciliation
     parameters = {name: estimate.parameters for name, estimate in reconciliation.estimates.items()}
+    network = compile_skeleton(skeleton, ontology_sha256=ontology_sha256)
     return CompiledModel(
-        network=compile_skeleton(skeleton, ontology_sha256=ontology_sha256),
+        network=network,
         reader=CaseReader.from_graph(graph),
         surprise=read_surprise_policy(graph),
         sharing=read_sharing_policy(graph),
         patient_level=patient_level_features(graph),
         implied=_implied(graph),
         fit=Artifact(parameters, reconciliation.tau, skeleton_key(skeleton)),
+        programs=_programs(network),
     )
+
+
+def _programs(network: Network) -> dict[str, Program]:
+    from hepagraph.inference.engine.program import TooWideError, compile_program, fold_private
+
+    latent, found = network.variables("mechanism"), {}
+    for name, tables in ((FULL, network.tables), (FOLDED, fold_private(network.tables, latent))):
+        with contextlib.suppress(TooWideError):
+            found[name] = compile_program(tables, latent)
+    return found
 
 
 def _implied(graph: nx.MultiDiGraph[str]) -> dict[str, tuple[str, ...]]:

@@ -1,8 +1,9 @@
 """One file for one compiled model: arrays that are used where they lie, and statements read when they are cited.
 
-The file is a preamble (``_PREAMBLE`` bytes: magic, CRC-32 of all that follows it, length of the header, length of the
-file), a header in JSON, the arrays (little-endian, each at a multiple of 64 bytes), and the statements and sources,
-one JSON list each. It holds data alone: reading it runs no code that it brings.
+The file is a preamble (``_PREAMBLE`` bytes: magic, CRC-32 of the header, length of the header, length of the file), a
+header in JSON, and blocks at multiples of 64 bytes: arrays (little-endian), and statements, sources and labels as
+lines of JSON. The header says for each block where it lies, how long it is, and its CRC-32, which is looked at when
+the block is first used. It holds data alone: reading it runs no code that it brings.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,10 @@ from hepagraph.kg.surprise import SharingPolicy, SurprisePolicy
 from hepagraph.kg.vocabulary import Band, Measure, Variable
 from hepagraph.ontology.errors import OntologyError
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from hepagraph.inference.engine.program import Program
+
+FORMAT = 2
 _MAGIC = b"HGMODEL\n"
 _PREAMBLE = 24
 _ALIGNED = 64
@@ -110,6 +114,33 @@ class StoredLabels(Mapping[str, str]):
 _SOURCE_POSITION = Statement.__match_args__.index(_SOURCE)
 
 
+class StoredPrograms(Mapping[str, "Program"]):
+    """The engine's programs by name, each decoded when it is first asked for; a damaged one is as good as missing."""
+
+    def __init__(self, plain: Mapping[str, Mapping[str, Any]], blocks: Blocks) -> None:
+        self._plain = plain
+        self._blocks = blocks
+        self._programs: dict[str, Program] = {}
+
+    def __getitem__(self, name: str) -> Program:
+        if name not in self._programs:
+            try:
+                found = _program_in(name, self._plain[name], self._blocks)
+            except DamagedError:
+                raise KeyError(name) from None
+            self._programs.setdefault(name, found)
+        return self._programs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plain)
+
+    def __len__(self) -> int:
+        return len(self._plain)
+
+    def __reduce__(self) -> tuple[type[dict[Any, Any]], tuple[dict[Any, Any]]]:
+        return dict, (dict(self),)
+
+
 class Lines:
     """JSON lists one after the other in a buffer; list i lies from ``ends[i]`` to ``ends[i + 1]``."""
 
@@ -119,6 +150,36 @@ class Lines:
 
     def __getitem__(self, number: int) -> list[Any]:
         found: list[Any] = json.loads(bytes(self._buffer[self._ends[number] : self._ends[number + 1]]))
+        return found
+
+
+class DamagedError(ValueError):
+    """A block is not what was written."""
+
+
+class Blocks:
+    """The arrays and lines of a file, found by name and checked when asked for."""
+
+    def __init__(
+        self, places: Mapping[str, tuple[int, int, int]], shapes: Mapping[str, list[int]], data: memoryview
+    ) -> None:
+        self._places = places
+        self._shapes = shapes
+        self._data = data
+
+    def array(self, name: str) -> NDArray[np.float64]:
+        """Return an array as a view of the file."""
+        return np.frombuffer(self._checked(name), "<f8").reshape(self._shapes[name])
+
+    def lines(self, name: str) -> Lines:
+        """Return the lines of a kind."""
+        return Lines(self._checked(f"lines/{name}"), np.frombuffer(self._checked(f"ends/{name}"), "<i8"))
+
+    def _checked(self, name: str) -> memoryview:
+        start, length, checked = self._places[name]
+        found = self._data[start : start + length]
+        if zlib.crc32(found) != checked:
+            raise DamagedError(name)
         return found
 
 
@@ -165,6 +226,9 @@ def _encoded(model: CompiledModel, key: str) -> list[bytes]:
         **{f"table/{name}": table.values for name, table in model.network.tables.items()},
         **{f"rate/{name}": values for name, values in model.network.base_rates.items()},
         **{f"fit/{name}": values for name, values in model.fit.parameters.items()},
+        **{
+            key: values for name, program in model.programs.items() for key, values in _arrays_of(name, program).items()
+        },
     }
     blocks = {name: np.ascontiguousarray(values, dtype="<f8").tobytes() for name, values in arrays.items()}
     shapes = {name: list(values.shape) for name, values in arrays.items()}
@@ -180,22 +244,50 @@ def _encoded(model: CompiledModel, key: str) -> list[bytes]:
     )
     header += b" " * (-(_PREAMBLE + len(header)) % _ALIGNED)
     total = _PREAMBLE + len(header) + sum(map(len, data))
-    rest = [len(header).to_bytes(4, "little"), total.to_bytes(8, "little"), header, *data]
-    checked = 0
-    for part in rest:
-        checked = zlib.crc32(part, checked)
-    return [_MAGIC, checked.to_bytes(4, "little"), *rest]
+    numbers = ((zlib.crc32(header), 4), (len(header), 4), (total, 8))
+    return [_MAGIC, *(number.to_bytes(size, "little") for number, size in numbers), header, *data]
 
 
-def _laid_out(blocks: Mapping[str, bytes]) -> tuple[dict[str, list[int]], list[bytes]]:
-    """Return where each block starts and how long it is, counted from the end of the header, and all the bytes."""
-    places, data, start = {}, [], 0
+def _laid_out(blocks: Mapping[str, bytes]) -> tuple[dict[str, tuple[int, int, int]], list[bytes]]:
+    """Return for each block its start after the header, its length and its CRC-32, and all the bytes.
+
+    Equal blocks lie in the file once.
+    """
+    places: dict[str, tuple[int, int, int]] = {}
+    known: dict[bytes, tuple[int, int, int]] = {}
+    data: list[bytes] = []
+    start = 0
     for name, block in blocks.items():
-        places[name] = [start, len(block)]
-        padding = -len(block) % _ALIGNED
-        data += [block, bytes(padding)]
-        start += len(block) + padding
+        if block not in known:
+            known[block] = (start, len(block), zlib.crc32(block))
+            padding = -len(block) % _ALIGNED
+            data += [block, bytes(padding)]
+            start += len(block) + padding
+        places[name] = known[block]
     return places, data
+
+
+def _arrays_of(name: str, program: Program) -> dict[str, NDArray[np.float64]]:
+    """Return the arrays of a program by the names of their blocks."""
+    return {
+        f"{name}/weights": program.weights,
+        **{f"{name}/column/{i}": column.table for i, column in enumerate(program.columns)},
+        **{f"{name}/inner/{i}": v.table for i, v in enumerate(program.inner) if v.table is not None},
+    }
+
+
+def _program_out(program: Program) -> dict[str, Any]:
+    """Return all of a program that is no large array as values of JSON."""
+    inner = [[v.name, v.states, v.shift, v.bits, v.scope, v.table is not None] for v in program.inner]
+    return {
+        "pairs": program.pairs.tolist(),
+        "inner": inner,
+        "columns": [[column.name, column.states, column.mask, column.inner] for column in program.columns],
+        **{
+            name: getattr(program, name)
+            for name in ("width", "entities", "subtypes", "topological", "above", "weights_mask")
+        },
+    }
 
 
 def _numbered(
@@ -247,6 +339,7 @@ def _plain(model: CompiledModel) -> dict[str, Any]:
         "fitted": list(model.fit.parameters),
         "tau": model.fit.tau,
         "evidence_key": model.fit.key,
+        "programs": {name: _program_out(program) for name, program in model.programs.items()},
     }
 
 
@@ -283,16 +376,20 @@ def read_model(path: Path, key: str) -> CompiledModel | None:
         return None
     length = int.from_bytes(buffer[12:16], "little")
     whole = bytes(buffer[:8]) == _MAGIC and int.from_bytes(buffer[16:24], "little") == len(buffer)
-    if not whole or zlib.crc32(buffer[12:]) != int.from_bytes(buffer[8:12], "little"):
+    text = bytes(buffer[_PREAMBLE : _PREAMBLE + length])
+    if not whole or zlib.crc32(text) != int.from_bytes(buffer[8:12], "little"):
         return None
-    header = json.loads(bytes(buffer[_PREAMBLE : _PREAMBLE + length]))
+    header = json.loads(text)
     if (header["format"], header["key"]) != (FORMAT, key):
         return None
-    return _model(header, buffer[_PREAMBLE + length :])
+    try:
+        return _model(header, buffer[_PREAMBLE + length :])
+    except DamagedError:
+        return None
 
 
 def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:
-    plain, blocks = header["model"], _Blocks(header["places"], header["shapes"], data)
+    plain, blocks = header["model"], Blocks(header["places"], header["shapes"], data)
     network = Network(
         states=_tuples(plain["states"]),
         layers=plain["layers"],
@@ -316,26 +413,32 @@ def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:
         fit=Artifact(
             {name: blocks.array(f"fit/{name}") for name in plain["fitted"]}, plain["tau"], plain["evidence_key"]
         ),
+        programs=StoredPrograms(plain["programs"], blocks),
     )
 
 
-class _Blocks:
-    """The arrays and lines of a file, found by name."""
+def _program_in(name: str, plain: Mapping[str, Any], blocks: Blocks) -> Program:
+    from hepagraph.inference.engine.program import Column, Inner, Program
 
-    def __init__(self, places: Mapping[str, list[int]], shapes: Mapping[str, list[int]], data: memoryview) -> None:
-        self._places = places
-        self._shapes = shapes
-        self._data = data
-
-    def array(self, name: str) -> NDArray[np.float64]:
-        start, length = self._places[name]
-        return np.frombuffer(self._data, "<f8", length // 8, start).reshape(self._shapes[name])
-
-    def lines(self, name: str) -> Lines:
-        start, length = self._places[f"ends/{name}"]
-        ends = np.frombuffer(self._data, "<i8", length // 8, start)
-        start, length = self._places[f"lines/{name}"]
-        return Lines(self._data[start : start + length], ends)
+    inner = []
+    for i, (title, states, shift, bits, scope, filled) in enumerate(plain["inner"]):
+        table = blocks.array(f"{name}/inner/{i}") if filled else None
+        inner.append(Inner(title, states, shift, bits, scope, table))
+    columns = []
+    for i, (title, states, mask, position) in enumerate(plain["columns"]):
+        columns.append(Column(title, states, mask, position, blocks.array(f"{name}/column/{i}")))
+    return Program(
+        pairs=np.array(plain["pairs"], dtype=np.int64),
+        width=plain["width"],
+        entities=plain["entities"],
+        subtypes=plain["subtypes"],
+        inner=tuple(inner),
+        topological=tuple(plain["topological"]),
+        columns=tuple(columns),
+        above=tuple(plain["above"]),
+        weights=blocks.array(f"{name}/weights"),
+        weights_mask=plain["weights_mask"],
+    )
 
 
 def _reader(plain: Mapping[str, Any]) -> CaseReader:

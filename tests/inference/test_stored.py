@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def compiles(folder: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
 def same_model(found: CompiledModel, wanted: CompiledModel) -> None:
     """Compare every part of two models, so that a part that is added and not stored is noticed."""
     for part in CompiledModel.__dataclass_fields__:
-        if part not in ("network", "fit"):
+        if part not in ("network", "fit", "programs"):
             assert getattr(found, part) == getattr(wanted, part), part
     for part in type(wanted.network).__dataclass_fields__:
         a, b = getattr(found.network, part), getattr(wanted.network, part)
@@ -75,8 +76,25 @@ def same_model(found: CompiledModel, wanted: CompiledModel) -> None:
         else:
             assert a == b, part
             assert part in ("default_differential", "ontology_sha256", "reporting_error") or list(a) == list(b), part
+    assert list(found.programs) == list(wanted.programs)
+    for name, program in wanted.programs.items():
+        same_program(found.programs[name], program)
     assert (found.fit.tau, found.fit.key) == (wanted.fit.tau, wanted.fit.key)
     assert all(np.array_equal(found.fit.parameters[n], p) for n, p in wanted.fit.parameters.items())
+
+
+def same_program(found: object, wanted: object) -> None:
+    """Compare two programs or their parts field by field."""
+    for item in fields(wanted):  # type: ignore[arg-type]
+        a, b = getattr(found, item.name), getattr(wanted, item.name)
+        if isinstance(b, np.ndarray):
+            assert np.array_equal(a, b) and a.dtype == b.dtype, item.name
+        elif isinstance(b, tuple) and b and is_dataclass(b[0]):
+            assert len(a) == len(b)
+            for x, y in zip(a, b, strict=True):
+                same_program(x, y)
+        else:
+            assert a == b, item.name
 
 
 def test_the_packaged_model_survives_writing_and_reading(reasoner: Reasoner, tmp_path: Path) -> None:
@@ -227,6 +245,23 @@ def test_another_version_is_another_model(toy: Path, cache: Path, monkeypatch: p
     assert find_model(toy) is None
 
 
+def test_a_damaged_program_is_as_good_as_missing(toy: Path, cache: Path) -> None:
+    """The engine's tables are looked at only when they are used; then the engine compiles them anew."""
+    Reasoner.load(toy)
+    (path,) = cache.glob("model-*.bin")
+    whole = bytearray(path.read_bytes())
+    found = find_model(toy)
+    assert found is not None
+    assert sorted(found.programs) == ["folded", "full"]
+    weights = found.programs["full"].weights.tobytes()
+    at = whole.rindex(weights)
+    whole[at] ^= 1
+    path.write_bytes(whole)
+    damaged = find_model(toy)
+    assert damaged is not None
+    assert damaged.programs.get("full") is None
+
+
 def _damages(whole: bytes) -> Iterator[bytes]:
     yield b""
     yield b"foreign"
@@ -235,7 +270,7 @@ def _damages(whole: bytes) -> Iterator[bytes]:
     yield whole[:-1]
     yield whole + b"\0"
     yield b"X" + whole[1:]
-    for position in (9, 13, 30, len(whole) // 2, len(whole) - 1):
+    for position in (9, 13, 17, 30, whole.index(b'["') + 2):
         yield whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :]
     yield bytes(len(whole))
 
