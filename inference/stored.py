@@ -166,6 +166,7 @@ class Blocks:
         self._places = places
         self._shapes = shapes
         self._data = data
+        self._whole: set[int] = set()
 
     def array(self, name: str) -> NDArray[np.float64]:
         """Return an array as a view of the file."""
@@ -178,8 +179,9 @@ class Blocks:
     def _checked(self, name: str) -> memoryview:
         start, length, checked = self._places[name]
         found = self._data[start : start + length]
-        if zlib.crc32(found) != checked:
+        if start not in self._whole and zlib.crc32(found) != checked:
             raise DamagedError(name)
+        self._whole.add(start)
         return found
 
 

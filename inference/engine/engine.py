@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +26,9 @@ from hepagraph.inference.engine.whatifs import Survey
 from hepagraph.inference.model import FOLDED, FULL
 from hepagraph.inference.network import ENTITY, SUBTYPE, Table
 from hepagraph.ontology.errors import OntologyError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Array = NDArray[np.float64]
 Kernel = NativeKernel | NumpyKernel
@@ -242,6 +244,8 @@ class Engine:
         threads: int = 1,
     ) -> Iterator[tuple[Array, Array]]:
         """Yield what ``score`` returns for each chunk of rows, so that memory stays that of one chunk."""
+        from concurrent.futures import ThreadPoolExecutor  # it brings logging and takes as long as all of the engine
+
         iterator = iter(chunks)
         first = next(iterator, None)
         if first is None:
