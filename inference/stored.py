@@ -166,7 +166,7 @@ class Blocks:
         self._places = places
         self._shapes = shapes
         self._data = data
-        self._whole: set[int] = set()
+        self._whole: set[tuple[int, int]] = set()
 
     def array(self, name: str) -> NDArray[np.float64]:
         """Return an array as a view of the file."""
@@ -179,9 +179,9 @@ class Blocks:
     def _checked(self, name: str) -> memoryview:
         start, length, checked = self._places[name]
         found = self._data[start : start + length]
-        if start not in self._whole and zlib.crc32(found) != checked:
+        if (start, length) not in self._whole and zlib.crc32(found) != checked:
             raise DamagedError(name)
-        self._whole.add(start)
+        self._whole.add((start, length))
         return found
 
 
