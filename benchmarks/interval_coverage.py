@@ -38,4 +38,4 @@ def main(truths: int, lesions: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in (sys.argv[1:] + ["8", "25"][len(sys.argv) - 1 :])))
+    main(*(int(argument) for argument in (sys.argv[1:] + ["8", "40"][len(sys.argv) - 1 :])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,7 @@ class Skeleton:
     reconciliation: Reconciliation
     base_parents: frozenset[str]
     fixed: dict[tuple[str, str], Array] = field(default_factory=dict)
+    draws: dict[Hashable, dict[str, Array]] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def states(self, name: str) -> tuple[str, ...]:
         """Return the states of any variable of the network."""
@@ -266,14 +267,18 @@ def build_tables(skeleton: Skeleton, values: Values, only: set[str] | None = Non
 
 
 def marginal_reader(skeleton: Skeleton, values: Values) -> Theta:
-    """Return a function giving P(state | entity, subtype or root), shape (states,), of an unconditioned variable."""
+    """Return a function giving P(state | entity, subtype or root) of an unconditioned variable, shape (..., states).
+
+    The leading axes are those of ``values``, which may be draws.
+    """
     frame = skeleton.reconciliation.frame
     index = {row: position for position, row in enumerate(frame.rows)}
 
     def theta(name: str, given: str) -> Array:
         members = frame.members(given)
         mixed = sum(
-            (share * values[name][index[row]] for row, share in members.items()), np.zeros(values[name].shape[-1])
+            (share * values[name][..., index[row], :] for row, share in members.items()),
+            np.zeros(values[name].shape[-1]),
         )
         return np.asarray(mixed, dtype=np.float64)
 

@@ -72,18 +72,17 @@ def _deviates(estimate: Estimate, rng: np.random.Generator, draws: int, parts: C
     moved = np.zeros((draws, estimate.parameters.size))
     if not set(parts) & set(PARAMETER_PARTS):
         return moved
-    precision = estimate.precision
-    for part, root in zip(PARAMETER_PARTS, (precision.counted, precision.judged), strict=True):
-        normal = rng.standard_normal((draws, root.shape[1]))
+    for part, spread in estimate.precision.spread.items():
+        normal = rng.standard_normal((draws, spread.shape[1]))
         if part in parts:
-            moved += precision.deviates(root, normal)
+            moved += normal @ spread.T
     return moved
 
 
 def _tables(estimate: Estimate, moved: Array) -> Array:
     shape = estimate.parameters.shape
-    found = [probabilities(estimate.design, estimate.parameters + move.reshape(shape)) for move in moved]
-    return np.stack(found).reshape(len(moved), *estimate.design.shape)
+    found = probabilities(estimate.design, estimate.parameters + moved.reshape(-1, *shape))
+    return found.reshape(len(moved), *estimate.design.shape)
 
 
 def _population(

@@ -10,8 +10,9 @@ the expected information plus the priors' precision is the covariance (Laplace's
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,11 +71,11 @@ class _Compiled:
 
 
 def probabilities(design: Design, parameters: Array) -> Array:
-    """Return P(state | row, conditions), shape (cells, states), for parameters of shape (effects, states)."""
+    """Return P(state | row, conditions), shape (..., cells, states), for parameters of shape (..., effects, states)."""
     logits = design.effects @ parameters
-    logits -= logits.max(axis=1, keepdims=True)
+    logits -= logits.max(axis=-1, keepdims=True)
     odds = np.exp(logits)
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float64)
+    return np.asarray(odds / odds.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
 def fit(design: Design, observations: Sequence[Observation], judgement_scale: float, start: Array | None = None) -> Fit:
@@ -108,7 +109,7 @@ def fit(design: Design, observations: Sequence[Observation], judgement_scale: fl
     raise OntologyError(f"the fit did not settle within {MAXIMUM_STEPS} steps; look for contradicting statements")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Precision:
     """The precision of a fit, L L^T, and square roots of its two parts, which add up to it.
 
@@ -120,10 +121,14 @@ class Precision:
     counted: Array
     judged: Array
 
-    def deviates(self, root: Array, normal: Array) -> Array:
-        """Return deviates of covariance S R R^T S, S the inverse precision; ``normal`` has shape (draws, parts)."""
-        half = np.linalg.solve(self.factor, root @ normal.T)
-        return np.asarray(np.linalg.solve(self.factor.T, half).T, dtype=np.float64)
+    @cached_property
+    def spread(self) -> Mapping[str, Array]:
+        """For each part S R, S the inverse precision: deviates of covariance S R R^T S are normal deviates times it."""
+        return {part: self._spread(root) for part, root in (("sampling", self.counted), ("judgement", self.judged))}
+
+    def _spread(self, root: Array) -> Array:
+        half = np.linalg.solve(self.factor, root)
+        return np.asarray(np.linalg.solve(self.factor.T, half), dtype=np.float64)
 
     def used_by_counts(self) -> float:
         """Return how many parameters the counts determine: the trace of S R_c R_c^T."""

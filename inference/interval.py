@@ -7,6 +7,8 @@ the patients and the prior weights are given, not estimated, and are not drawn.
 A drawn table moves a feature's P(state | subtype, conditions) and keeps how mechanisms make features depend on each
 other: each row given mechanisms is multiplied by the ratio of drawn to fitted shares and normalised. That keeps the
 drawn margin to first order, where the exact coupling would have to be repeated for every draw.
+
+All draws are one batch: a draw is a row of the engine, which reads likelihoods, mechanisms and weights of its own.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepagraph.inference.compiling import Skeleton, build_tables
-from hepagraph.inference.drawing import PARTS, draw_tables
-from hepagraph.inference.elimination import marginals
-from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table
+from hepagraph.inference.compiling import Skeleton
+from hepagraph.inference.drawing import PARTS
+from hepagraph.inference.drawn import drawn_rows
+from hepagraph.inference.network import Network
 
 Array = NDArray[np.float64]
 
@@ -66,30 +68,15 @@ def draw_posteriors(
     draws: int,
     parts: Collection[str] = PARTS,
 ) -> Array:
-    """Return the posterior of the entity under each parameter draw, shape (draws, entities)."""
-    observed = [name for name in likelihood if network.layers[name] in ("feature", "mechanism")]
-    causes = {cause for name in observed for cause in skeleton.causes_of.get(name, ())}
-    hidden = {c for name in observed for c in skeleton.conditions(name) if network.layers[c] == "feature"}
-    touched = sorted({*observed, *causes, *hidden})
-    features = [name for name in touched if network.layers[name] == "feature"]
-    names, widening = [*skeleton.contexts, *touched], skeleton.policy.interval_widening
-    drawn = draw_tables(skeleton.reconciliation, names, seed, draws, parts, widening)
-    for name in skeleton.contexts:  # the make-up of the patients is given, not estimated
-        drawn[name][:, -1] = skeleton.values[name][-1]
-    ratios = {name: drawn[name][:, :-1] / skeleton.values[name][:-1] for name in features}
-    posteriors = np.empty((draws, len(network.states[ENTITY])))
-    for draw in range(draws):
-        values = {name: drawn[name][draw] for name in (*skeleton.contexts, *causes)}
-        above = {*skeleton.contexts, ENTITY, SUBTYPE, *causes}
-        tables = build_tables(skeleton, values, above)
-        tables |= {name: _tilted(network.tables[name], ratios[name][draw]) for name in features}
-        ordered = {name: tables[name] for name in network.layers if name in tables}
-        posteriors[draw] = marginals(ordered, likelihood, [ENTITY]).posterior[ENTITY]
-    return posteriors
+    """Return the posterior of the entity under each parameter draw, shape (draws, entities).
 
-
-def _tilted(table: Table, ratio: Array) -> Table:
-    """Return the table with each state's share multiplied by a ratio of shape (rows, *conditions, states)."""
-    causes = table.values.ndim - ratio.ndim
-    values = table.values * ratio.reshape(*ratio.shape[:-1], *(1,) * causes, ratio.shape[-1])
-    return Table(table.child, table.parents, values / values.sum(axis=-1, keepdims=True))
+    Raises
+    ------
+    TooWideError
+        The network's shape is not one that the engine can draw.
+    ImpossibleEvidenceError
+        The evidence has probability zero.
+    """
+    program = network.engine.full_program()
+    rows = drawn_rows(skeleton, network, program, likelihood, seed=seed, draws=draws, parts=parts)
+    return network.engine.answer_rows(program, rows).entity

@@ -75,6 +75,8 @@ def compile_model(skeleton: Skeleton, *, ontology_sha256: str = "") -> CompiledM
     graph, reconciliation = skeleton.graph, skeleton.reconciliation
     parameters = {name: estimate.parameters for name, estimate in reconciliation.estimates.items()}
     network = compile_skeleton(skeleton, ontology_sha256=ontology_sha256)
+    programs = _programs(network)
+    network.bring(programs)
     return CompiledModel(
         network=network,
         reader=CaseReader.from_graph(graph),
@@ -83,7 +85,7 @@ def compile_model(skeleton: Skeleton, *, ontology_sha256: str = "") -> CompiledM
         patient_level=patient_level_features(graph),
         implied=_implied(graph),
         fit=Artifact(parameters, reconciliation.tau, skeleton_key(skeleton)),
-        programs=_programs(network),
+        programs=programs,
     )
 
 

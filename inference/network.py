@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,10 @@ from numpy.typing import NDArray
 from hepagraph.kg import Statement
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.records import dataclass
+
+if TYPE_CHECKING:
+    from hepagraph.inference.engine import Engine
+    from hepagraph.inference.engine.program import Program
 
 ENTITY = "entity"
 SUBTYPE = "subtype"
@@ -30,7 +36,7 @@ class Table:
         return (*self.parents, self.child)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
     """A Bayesian network with its states, layers and evidence.
 
@@ -55,6 +61,17 @@ class Network:
     def variables(self, layer: str) -> tuple[str, ...]:
         """Return the variables of one layer in order."""
         return tuple(name for name, found in self.layers.items() if found == layer)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The network compiled for fast exact inference; made when first asked for."""
+        from hepagraph.inference.engine import Engine
+
+        return Engine(self.tables, self.variables("mechanism"), programs=vars(self).get("_programs"))
+
+    def bring(self, programs: Mapping[str, Program]) -> None:
+        """Give the engine the programs of these tables, if it is not made yet; a copy by ``replace`` has none."""
+        vars(self)["_programs"] = programs
 
     def statements(self, variable: str, subtype: str) -> tuple[Statement, ...]:
         """Return the statements behind a variable's row for a subtype: its own, then its entity's."""

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from hepagraph.inference.batch import batch_marginals
-from hepagraph.inference.elimination import Marginals, marginals
+from hepagraph.inference.elimination import Marginals
 from hepagraph.inference.layers import Array
-from hepagraph.inference.network import SUBTYPE, Network, Table
+from hepagraph.inference.network import SUBTYPE, Network
 from hepagraph.inference.sharing import SharedPosterior, impossible, shared_posterior, sharing_kernel, subtype_evidence
 from hepagraph.kg.surprise import SharingPolicy
 from hepagraph.ontology.errors import ContradictionError, ImpossibleEvidenceError, Problem
@@ -35,7 +34,7 @@ def combined(*evidence: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def lesion_likelihood_log(
-    tables: Mapping[str, Table], context: Mapping[str, Array], lesions: Sequence[Mapping[str, Array]]
+    network: Network, context: Mapping[str, Array], lesions: Sequence[Mapping[str, Array]]
 ) -> tuple[Array, Array]:
     """Return P(subtype | context), shape (subtypes,), and log P(findings | subtype, context), (lesions, subtypes).
 
@@ -47,13 +46,12 @@ def lesion_likelihood_log(
     ImpossibleEvidenceError
         A lesion's findings have probability zero; one problem for each such lesion, with its position.
     """
-    prior = marginals(tables, context, [SUBTYPE])
+    prior = network.engine.marginals(context, [SUBTYPE])
     names = dict.fromkeys(name for lesion in lesions for name in lesion)
     evidence = {
-        name: np.stack([lesion.get(name, np.ones(tables[name].values.shape[-1])) for lesion in lesions])
-        for name in names
+        name: np.stack([lesion.get(name, np.ones(len(network.states[name]))) for lesion in lesions]) for name in names
     }
-    found = batch_marginals(tables, combined(context, evidence), [SUBTYPE], allow_impossible=True)
+    found = network.engine.batch_marginals(combined(context, evidence), [SUBTYPE], allow_impossible=True)
     _refuse_impossible(found.evidence_log)
     before = prior.posterior[SUBTYPE]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -136,14 +134,14 @@ def patient_marginals(
     wanted = tuple(targets)
     patient, own = split_patient_level(lesions, patient_level)
     given = combined(context, patient)
-    prior, likelihood_log = lesion_likelihood_log(network.tables, given, own)
+    prior, likelihood_log = lesion_likelihood_log(network, given, own)
     groups = [network.parent_of[subtype] for subtype in network.states[SUBTYPE]]
     shared = shared_posterior(prior, likelihood_log, sharing_kernel(prior, groups, sharing))
     answers = []
     for findings, posterior in zip(own, shared.lesions, strict=True):
         evidence = combined(given, findings)
-        ordinary = marginals(network.tables, evidence, [SUBTYPE])
+        ordinary = network.engine.marginals(evidence, [SUBTYPE])
         moved = {SUBTYPE: subtype_evidence(posterior, ordinary.posterior[SUBTYPE])}
-        answer = marginals(network.tables, combined(evidence, moved), wanted)
+        answer = network.engine.marginals(combined(evidence, moved), wanted)
         answers.append(Marginals(answer.posterior, ordinary.evidence_log))
     return tuple(answers), shared

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.case import Case, Finding
-from hepagraph.inference.elimination import marginals
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
 from hepagraph.inference.patient import combined, lesion_likelihood_log, split_patient_level
 from hepagraph.inference.reporting import reported
@@ -80,10 +79,10 @@ def _messages(
     sharing: SharingPolicy,
 ) -> list[dict[str, Array]]:
     """Return for each lesion what the others say of its subtype, as a likelihood vector."""
-    prior, likelihood_log = lesion_likelihood_log(network.tables, given, own)
+    prior, likelihood_log = lesion_likelihood_log(network, given, own)
     groups = [network.parent_of[subtype] for subtype in network.states[SUBTYPE]]
     shared = shared_posterior(prior, likelihood_log, sharing_kernel(prior, groups, sharing))
-    ordinary = [marginals(network.tables, evidence, [SUBTYPE]).posterior[SUBTYPE] for evidence in alone]
+    ordinary = [network.engine.marginals(evidence, [SUBTYPE]).posterior[SUBTYPE] for evidence in alone]
     return [{SUBTYPE: subtype_evidence(new, old)} for new, old in zip(shared.lesions, ordinary, strict=True)]
 
 
@@ -111,7 +110,7 @@ def _own_prior(
     if problems:
         known = all(problem.kind == "unknown_key" for problem in problems)
         raise (UnknownKeyError if known else CaseError)(problems)
-    before = marginals(network.tables, context, [ENTITY]).posterior[ENTITY]
+    before = network.engine.marginals(context, [ENTITY]).posterior[ENTITY]
     ratio = [prior[e] / p if e in prior else 0.0 for e, p in zip(network.states[ENTITY], before, strict=True)]
     return np.array(ratio) / max(ratio)
 

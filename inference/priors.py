@@ -8,6 +8,7 @@ context variable; that is Bayes' theorem with the context variables independent 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Theta = Callable[[str, str], Array]
+Kept = Mapping[str, NDArray[np.int64]]
 
 
 def implied_table(skeleton: Skeleton, name: str) -> tuple[tuple[str, ...], Array] | None:
@@ -46,30 +48,41 @@ def implied_table(skeleton: Skeleton, name: str) -> tuple[tuple[str, ...], Array
     return (parents[0],), rows
 
 
-def entity_table(skeleton: Skeleton, theta: Theta) -> tuple[tuple[str, ...], Array]:
-    """Return (parents, P(entity | parents)), array of shape (*parent cardinalities, entities)."""
+def entity_table(skeleton: Skeleton, theta: Theta, kept: Kept = MappingProxyType({})) -> tuple[tuple[str, ...], Array]:
+    """Return (parents, P(entity | parents)), array of shape (..., *parent cardinalities, entities).
+
+    The leading axes are those of what ``theta`` returns, draws for example. ``kept`` restricts parents to some states.
+    """
     parents = skeleton.acting_on("EntityNode")
-    shape = tuple(len(skeleton.states(parent)) for parent in parents)
-    weights = np.ones((*shape, len(skeleton.entities))) * skeleton.fixed["entity", ""]
-    for axis, parent in enumerate(parents):
-        factor = skeleton.fixed["entity", parent] * _context_ratio(skeleton, parent, theta, skeleton.entities)
-        weights *= factor.reshape([len(factor) if a == axis else 1 for a in range(len(parents))] + [-1])
+    weights = _weights(skeleton, "entity", parents, skeleton.entities, theta, kept)
     return parents, weights / weights.sum(axis=-1, keepdims=True)
 
 
-def subtype_table(skeleton: Skeleton, theta: Theta) -> tuple[tuple[str, ...], Array]:
-    """Return (parents, P(subtype | entity, context)); a subtype of another entity has none."""
-    parents = skeleton.acting_on("SubtypeNode")
-    subtypes = tuple(skeleton.parent_of)
-    shape = tuple(len(skeleton.states(parent)) for parent in parents)
-    weights = np.ones((*shape, len(subtypes))) * skeleton.fixed["subtype", ""]
-    for axis, parent in enumerate(parents):
-        factor = skeleton.fixed["subtype", parent] * _context_ratio(skeleton, parent, theta, subtypes)
-        weights *= factor.reshape([len(factor) if a == axis else 1 for a in range(len(parents))] + [-1])
+def subtype_table(skeleton: Skeleton, theta: Theta, kept: Kept = MappingProxyType({})) -> tuple[tuple[str, ...], Array]:
+    """Return (parents, P(subtype | entity, context)), shape (..., entities, *parent cardinalities, subtypes).
+
+    A subtype of another entity has probability zero; see ``entity_table`` for the rest.
+    """
+    parents, subtypes = skeleton.acting_on("SubtypeNode"), tuple(skeleton.parent_of)
+    weights = _weights(skeleton, "subtype", parents, subtypes, theta, kept)
     member = np.array([[skeleton.parent_of[s] == e for s in subtypes] for e in skeleton.entities], dtype=np.float64)
     member = member.reshape(len(skeleton.entities), *(1,) * len(parents), len(subtypes))
-    joint = member * weights[None]
+    joint = member * np.expand_dims(weights, -2 - len(parents))
     return ("entity", *parents), joint / joint.sum(axis=-1, keepdims=True)
+
+
+def _weights(
+    skeleton: Skeleton, node: str, parents: Sequence[str], given: tuple[str, ...], theta: Theta, kept: Kept
+) -> Array:
+    """Return the product of what every parent says, shape (..., *parent cardinalities, given)."""
+    weights: Array = np.asarray(skeleton.fixed[node, ""], dtype=np.float64)
+    weights = weights.reshape(*(1,) * len(parents), -1)
+    for axis, parent in enumerate(parents):
+        factor = skeleton.fixed[node, parent] * _context_ratio(skeleton, parent, theta, given)
+        factor = factor[..., kept[parent], :] if parent in kept else factor
+        shape = [factor.shape[-2] if a == axis else 1 for a in range(len(parents))]
+        weights = weights * factor.reshape(*factor.shape[:-2], *shape, factor.shape[-1])
+    return weights
 
 
 def fixed_factors(skeleton: Skeleton) -> dict[tuple[str, str], Array]:
@@ -187,9 +200,9 @@ def _context_ratio(skeleton: Skeleton, parent: str, theta: Theta, given: tuple[s
     """Return P(state | given) / P(state) by (state of parent, given); one where the parent sets the base."""
     root = theta(parent, skeleton.root)
     if sets_base(skeleton, parent):
-        return np.ones((len(root), len(given)))
+        return np.ones((root.shape[-1], len(given)))
     ratios = [theta(parent, name) / root for name in given]
-    return np.stack(ratios, axis=1)
+    return np.stack(ratios, axis=-1)
 
 
 def sets_base(skeleton: Skeleton, parent: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.case import Case, CaseReader, Finding, Lesion
-from hepagraph.inference.elimination import Marginals, marginals
+from hepagraph.inference.elimination import Marginals
 from hepagraph.inference.knowledge import Knowledge
 from hepagraph.inference.model import CompiledModel, compile_model
 from hepagraph.inference.model_cache import find_model, keep_model
@@ -174,7 +174,7 @@ class Reasoner:
     ) -> Mapping[str, dict[str, float]]:
         """Return the posterior of any variables for one lesion, as state -> probability."""
         evidence = self._prepare(case, self.entities(differential), None)[case.lesions.index(lesion)]
-        answer = marginals(self.network.tables, evidence.likelihood, targets).posterior
+        answer = self.network.engine.marginals(evidence.likelihood, targets).posterior
         return {n: dict(zip(self.network.states[n], map(float, p), strict=True)) for n, p in answer.items()}
 
     def _prepare(self, case: Case, entities: tuple[str, ...], prior: Mapping[str, float] | None) -> list[Prepared]:
@@ -204,7 +204,7 @@ class Reasoner:
         self, case: Case, lesion: Lesion, entities: tuple[str, ...], evidence: Prepared, options: Options
     ) -> LesionResult:
         network, likelihood = self.network, evidence.likelihood
-        answer = marginals(network.tables, likelihood, [ENTITY, SUBTYPE, *network.variables("mechanism")])
+        answer = network.engine.marginals(likelihood, [ENTITY, SUBTYPE, *network.variables("mechanism")])
         posterior = self._by_entity(answer.posterior[ENTITY], entities)
         subtypes = dict(zip(network.states[SUBTYPE], map(float, answer.posterior[SUBTYPE]), strict=True))
         subtypes = {s: p for s, p in subtypes.items() if network.parent_of[s] in entities}
@@ -243,7 +243,7 @@ class Reasoner:
         """Return the posterior without what other lesions of the patient say, or None where there are none."""
         if evidence.alone is evidence.likelihood:
             return None
-        return self._by_entity(marginals(self.network.tables, evidence.alone, [ENTITY]).posterior[ENTITY], entities)
+        return self._by_entity(self.network.engine.marginals(evidence.alone, [ENTITY]).posterior[ENTITY], entities)
 
     def _surprise(self, lesion: Lesion, evidence: Prepared, options: Options) -> SurpriseReport | None:
         policy, network = self.compiled.surprise, self.network
@@ -304,7 +304,7 @@ class Reasoner:
         given = {n: f for n, f in {**case.context, **lesion.findings}.items() if n not in derived}
         for name, finding in given.items():
             rest = {key: vector for key, vector in likelihood.items() if key != name}
-            without = marginals(self.network.tables, rest, [ENTITY]).posterior[ENTITY]
+            without = self.network.engine.marginals(rest, [ENTITY]).posterior[ENTITY]
             statements = self._statements(name, leading, finding, answer.posterior[SUBTYPE])
             reasons.append(
                 Reason(name, self.network.labels[name], finding.given, full - _log_odds(without, row), statements)

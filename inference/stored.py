@@ -405,6 +405,8 @@ def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:
         base_rates={name: blocks.array(f"rate/{name}") for name in plain["rates"]},
         reporting_error=plain["reporting_error"],
     )
+    programs = StoredPrograms(plain["programs"], blocks)
+    network.bring(programs)
     return CompiledModel(
         network=network,
         reader=_reader(plain),
@@ -415,7 +417,7 @@ def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:
         fit=Artifact(
             {name: blocks.array(f"fit/{name}") for name in plain["fitted"]}, plain["tau"], plain["evidence_key"]
         ),
-        programs=StoredPrograms(plain["programs"], blocks),
+        programs=programs,
     )
 
 

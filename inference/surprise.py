@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from hepagraph.inference.batch import batch_marginals
-from hepagraph.inference.elimination import marginals
 from hepagraph.inference.layers import Array
 from hepagraph.inference.network import ENTITY, Network
 from hepagraph.inference.replicates import draw_reports, draw_states, report_channel
@@ -112,7 +110,7 @@ def check_findings(
     channels = {name: report_channel(vector, noise.get(name)) for name, vector in findings.items()}
     seen = {name: channel[0] for name, channel in channels.items()}
     given = {**context, ENTITY: np.asarray(context.get(ENTITY, np.ones(len(network.states[ENTITY]))))}
-    posterior = marginals(network.tables, {**given, **seen}, [ENTITY]).posterior[ENTITY]
+    posterior = network.engine.marginals({**given, **seen}, [ENTITY]).posterior[ENTITY]
     plausible = np.flatnonzero(posterior >= min(policy.plausible_posterior, posterior.max()))
     conditions = np.vstack([given[ENTITY], np.eye(len(posterior))[plausible] * given[ENTITY]])
     p_values = _p_values(network, given, conditions, channels, policy.replicate_draws, rng)
@@ -146,7 +144,7 @@ def _p_values(
     evidence = {**given, ENTITY: np.vstack([drawn_under[ENTITY], conditions])}
     for name, channel in channels.items():
         evidence[name] = channel[np.append(reports[name], np.zeros(len(conditions), dtype=np.int64))]
-    log = batch_marginals(network.tables, evidence, []).evidence_log
+    log = network.engine.batch_marginals(evidence, []).evidence_log
     return mid_p(log[: -len(conditions)].reshape(len(conditions), draws), log[-len(conditions) :])
 
 
@@ -170,7 +168,7 @@ def find_conflicts(
     names = list(seen)
     sets = [(), *((name,) for name in names), *combinations(names, 2)]
     evidence = {name: np.stack([seen[name] if name in s else np.ones_like(seen[name]) for s in sets]) for name in names}
-    found = batch_marginals(network.tables, {**given, **evidence}, [ENTITY])
+    found = network.engine.batch_marginals({**given, **evidence}, [ENTITY])
     log = dict(zip(sets, found.evidence_log - found.evidence_log[0], strict=True))
     conflicts = []
     for row, pair in enumerate(sets):

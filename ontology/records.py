@@ -46,6 +46,8 @@ else:
     def _initializer(title: str, names: tuple[str, ...], given: Mapping[str, Any]) -> Callable[..., None]:
         """Return ``__init__``, which takes the fields in order or by name; ``given`` holds their defaults."""
         made = {name: value.default_factory for name, value in given.items() if isinstance(value, Field)}
+        if MISSING in made.values():
+            raise TypeError(f"{title}: a field of a record is described by a default or a default_factory only")
         put = object.__setattr__
 
         def __init__(self: Any, *values: Any, **named: Any) -> None:  # noqa: N807

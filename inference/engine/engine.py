@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from hepagraph.inference import elimination
 from hepagraph.inference.batch import BatchMarginals, batch_marginals, batch_size, refuse_impossible
 from hepagraph.inference.elimination import Marginals, impossible_evidence
-from hepagraph.inference.engine.evidence import Single, evidence_rows, single_evidence
+from hepagraph.inference.engine.evidence import evidence_rows, single_evidence
 from hepagraph.inference.engine.native import NativeKernel, library
 from hepagraph.inference.engine.numpy_kernel import NumpyKernel
 from hepagraph.inference.engine.program import Program, TooWideError, compile_program, fold_private
-from hepagraph.inference.engine.rows import Answers, Rows, Stack, context_rows, stack_of
+from hepagraph.inference.engine.rows import Answers, Rows, Stack, Wanted, context_rows, stack_of
 from hepagraph.inference.engine.whatifs import Survey
 from hepagraph.inference.model import FOLDED, FULL
 from hepagraph.inference.network import ENTITY, SUBTYPE, Table
@@ -106,7 +106,7 @@ class Engine:
             if found is not None:
                 return Marginals({name: found[0][name] for name in wanted}, found[1])
         else:
-            survey = self._survey(program, likelihood)
+            survey = self._survey(program, likelihood, Wanted.only(program, wanted))
             if survey is not None:
                 return Marginals({name: survey.posterior(name) for name in wanted}, survey.evidence_log)
         return elimination.marginals(self.tables, likelihood, wanted)
@@ -115,14 +115,9 @@ class Engine:
         """Return whether every name is known, and no target has evidence of its own that a survey leaves out."""
         known = all(name in program.position or name in program.above for name in likelihood)
         free = all(
-            name in (ENTITY, SUBTYPE) or (name in program.position and self._free(program, name, likelihood))
-            for name in targets
+            name in (ENTITY, SUBTYPE) or (name in program.position and name not in likelihood) for name in targets
         )
         return known and free
-
-    @staticmethod
-    def _free(program: Program, name: str, likelihood: Mapping[str, Array]) -> bool:
-        return name not in likelihood or program.columns[program.position[name]].inner >= 0
 
     def _lanes(self, program: Program, likelihood: Mapping[str, Array]) -> tuple[dict[str, Array], float] | None:
         kernel = self._kernel(program, np.float64)
@@ -143,18 +138,18 @@ class Engine:
         TooWideError
             The network's shape, or the steps, are beyond the engine.
         """
-        found = None if self.program is None else self._survey(self.program, likelihood)
+        found = self.program and self._survey(self.program, likelihood, Wanted.everything(self.program))
         if found is None:
             raise TooWideError("the network is too wide to answer every what-if at once; ask for marginals")
         if not np.isfinite(found.evidence_log):
             raise impossible_evidence()
         return found
 
-    def _survey(self, program: Program, likelihood: Mapping[str, Array]) -> Survey | None:
+    def _survey(self, program: Program, likelihood: Mapping[str, Array], wanted: Wanted) -> Survey | None:
         kernel = self._kernel(program, np.float64)
         if isinstance(kernel, NativeKernel):
             evidence = single_evidence(kernel, likelihood)
-            joints, flag = kernel.survey_one(evidence.entries, evidence.context, evidence.weights)
+            joints, flag = kernel.survey_one(evidence.entries, evidence.context, evidence.weights, wanted)
             scale_log = evidence.scale_log
         else:
             rows = evidence_rows(program, likelihood, 1)
@@ -163,6 +158,34 @@ class Engine:
         if joints is None or flag:
             return None
         return Survey(program, joints, frozenset(likelihood), joints.evidence_log + scale_log)
+
+    def full_program(self) -> Program:
+        """Return the program with every variable in it.
+
+        Raises
+        ------
+        TooWideError
+            The network's shape is not one for lanes and bits.
+        """
+        if self.program is None:
+            raise TooWideError("the network's shape is not one that the engine can draw; it has no lanes and bits")
+        return self.program
+
+    def answer_rows(self, program: Program, rows: Rows) -> Answers:
+        """Return the posteriors of rows made for a program of this engine.
+
+        Raises
+        ------
+        ImpossibleEvidenceError
+            A row has probability zero.
+        TooWideError
+            A step of a row would need too much room.
+        """
+        answers = self._kernel(program, np.float64).run(rows)
+        if (answers.flags & 2).any():
+            raise TooWideError("a step of the elimination would need too much room")
+        refuse_impossible(answers.evidence_log)
+        return answers
 
     # -- many cases ----------------------------------------------------------------------------------------------
 
@@ -253,7 +276,10 @@ class Engine:
         program = self._program_for([*first, *(given or {})])
         if program is None:
             raise OntologyError(self._unknown([*first, *(given or {})]))
-        stacks = {program.position[n]: stack_of(program, program.position[n], _scaled(v)) for n, v in (meanings or {}).items()}
+        stacks = {
+            program.position[name]: stack_of(program, program.position[name], np.asarray(vectors, dtype=np.float64))
+            for name, vectors in (meanings or {}).items()
+        }
         shared = evidence_rows(program, given or {}, 1)
         with ThreadPoolExecutor(max_workers=threads) as pool:
             for chunk in itertools.chain([first], iterator):
@@ -327,10 +353,6 @@ def _of_lanes(answers: Answers) -> Array:
     if answers.lanes is None:
         raise ValueError("the kernel was not asked for lanes")
     return answers.lanes
-
-
-def _scaled(vectors: Array) -> Array:
-    return np.asarray(vectors, dtype=np.float64)
 
 
 def _contexts_of(program: Program, above: list[NDArray[np.int64]], shared: Rows, count: int) -> NDArray[np.int64]:

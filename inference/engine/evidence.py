@@ -142,9 +142,7 @@ def _check(name: str, vectors: Array, states: int, count: int) -> None:
         raise OntologyError(f"evidence on {name} holds a likelihood that is negative or not finite")
 
 
-def _contexts(
-    program: Program, above: Mapping[int, Array], count: int
-) -> tuple[NDArray[np.int64], Array | None]:
+def _contexts(program: Program, above: Mapping[int, Array], count: int) -> tuple[NDArray[np.int64], Array | None]:
     """Return which weights each row reads, and the weights themselves where any context is not known outright."""
     codes, soft = [], False
     for axis in range(len(program.above)):
@@ -161,9 +159,7 @@ def _contexts(
     table = np.column_stack([np.broadcast_to(v, (count, v.shape[1])) for v in above.values()])
     first, case = distinct_rows(table)
     rows = [
-        soft_weights(
-            program, [_of_row(above.get(axis), row, int(code[row])) for axis, code in enumerate(codes)]
-        )
+        soft_weights(program, [_of_row(above.get(axis), row, int(code[row])) for axis, code in enumerate(codes)])
         for row in first
     ]
     return case, np.stack(rows)

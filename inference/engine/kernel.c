@@ -33,10 +33,14 @@ typedef struct {
     const int64_t *entry_at;    /* address of an entry's blocks */
     const int32_t *entry_state; /* the state that an entry fixes an inner variable to, or negative */
     const int64_t *column_panel; /* elements between panels */
+    const uint32_t *column_mask; /* the bits that the entries hold: those of the column, or fewer */
     const int64_t *prior_at, *prior_panel, *prior_stride, *prior_set;
     const void *weights;
     const int64_t *weights_at;
     int64_t weights_panel;
+    const uint8_t *wanted; /* columns whose joint is wanted though nothing was seen; only for surveys */
+    uint32_t wanted_bits;  /* inner variables that are wanted */
+    int32_t fix;           /* whether evidence that leaves an inner variable one state fixes it */
     void *scratch;
     int64_t scratch_bytes;
     double *value;

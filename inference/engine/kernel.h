@@ -194,19 +194,19 @@ TARGET static void NAME(eliminate)(STATE *state, uint32_t variable) {
 TARGET static void NAME(begin)(STATE *state, const hg_program *program, const hg_batch *batch, int64_t row, int panel) {
     const int32_t *codes = batch->codes + row * program->columns;
     const int64_t set = batch->prior_set ? batch->prior_set[row] : 0;
-    uint32_t needed = 0, known = 0;
+    uint32_t needed = batch->wanted_bits, known = 0;
     state->fixed = 0;
     state->count = state->step_count = state->failed = 0;
     memset(state->exponent, 0, sizeof state->exponent);
     memset(state->raised, 0, sizeof state->raised);
     for (int c = 0; c < program->columns; c++) {
         const int32_t code = codes[c], entry = batch->column_first[c] + code;
-        const uint32_t mask = program->column_mask[c];
+        const uint32_t mask = code < 0 ? program->column_mask[c] : batch->column_mask[c];
         state->column_factor[c] = -1;
         if (code < 0) { /* not seen: it matters only to whoever wants its posterior */
-            if (!state->keep || program->column_inner[c]) continue;
+            if (!state->keep || program->column_inner[c] || !batch->wanted[c]) continue;
             state->column_factor[c] = NAME(add)(state, (const REAL *)program->ones, mask, 0);
-        } else if (batch->entry_state[entry] >= 0 && !state->keep) {
+        } else if (batch->entry_state[entry] >= 0 && batch->fix) {
             state->fixed |= (uint32_t)batch->entry_state[entry] << program->column_shift[c];
             known |= mask;
         } else {
@@ -436,9 +436,14 @@ TARGET static void NAME(survey)(const hg_program *program, hg_batch *batch, int 
         out += program->inner_states[v] * lanes;
     }
     const FACTOR *weights = &state.factors[state.prior_factor[program->inner]];
-    int64_t blocks = (int64_t)1 << __builtin_popcount(program->weights_mask);
-    for (int64_t block = 0; block < blocks; block++)
-        for (int lane = 0; lane < PANEL; lane++) out[block * lanes + lane] = (double)weights->adjoint[block * PANEL + lane];
+    const uint32_t open = program->weights_mask & state.hidden;
+    uint32_t s = 0;
+    do {
+        const REAL *adjoint = weights->adjoint + (int64_t)PEXT(s, open) * PANEL;
+        double *to = out + (int64_t)PEXT(state.fixed | s, program->weights_mask) * lanes;
+        for (int lane = 0; lane < PANEL; lane++) to[lane] = (double)adjoint[lane];
+        s = (s - open) & open;
+    } while (s);
 }
 #endif
 

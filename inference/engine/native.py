@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.engine.program import PANELS, Program, TooWideError
-from hepagraph.inference.engine.rows import Answers, Codes, JointParts, Joints, Rows, Stack, state_fixes
+from hepagraph.inference.engine.rows import Answers, Codes, JointParts, Joints, Rows, Stack, Wanted, state_fixes
 from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
@@ -40,9 +40,13 @@ class _Batch(ctypes.Structure):
     _fields_ = [
         ("rows", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("codes", "column_first", "entry_at", "entry_state")),
-        *((name, ctypes.c_void_p) for name in ("column_panel", "prior_at", "prior_panel", "prior_stride")),
+        *((name, ctypes.c_void_p) for name in ("column_panel", "column_mask")),
+        *((name, ctypes.c_void_p) for name in ("prior_at", "prior_panel", "prior_stride")),
         *((name, ctypes.c_void_p) for name in ("prior_set", "weights", "weights_at")),
         ("weights_panel", ctypes.c_int64),
+        ("wanted", ctypes.c_void_p),
+        ("wanted_bits", ctypes.c_uint32),
+        ("fix", ctypes.c_int32),
         ("scratch", ctypes.c_void_p),
         ("scratch_bytes", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("value", "exponent", "flags", "posterior", "lane_posterior")),
@@ -123,6 +127,7 @@ class _Call(threading.local):
         self.flags, self.evidence_log = np.zeros(1, dtype=np.uint8), np.empty(1)
         self.scratch = np.empty(SCRATCH_BYTES, dtype=np.uint8)
         self.steps = aligned((kernel.step_bytes,), np.uint8)
+        self.wanted = np.zeros(columns, dtype=np.uint8)
         self.batch = kernel.one_row(self)
 
 
@@ -161,7 +166,6 @@ class NativeKernel:
         self._program_at = ctypes.byref(self._program)
         self._context_stride = self.weights.shape[-2] * self.weights.shape[-1]
         self._parts = JointParts.of(program)
-        self._joint_rows = self._parts.rows
         self._cache: dict[tuple[int, bytes], tuple[Entry | None, float]] = {}
         self._call = _Call(self)
 
@@ -220,20 +224,20 @@ class NativeKernel:
         batch.value, batch.exponent, batch.flags = value.ctypes.data, exponent.ctypes.data, flags.ctypes.data
         batch.posterior, batch.evidence_log = entity.ctypes.data, evidence_log.ctypes.data
         batch.lane_posterior = None if lane_posterior is None else lane_posterior.ctypes.data
-        self._library.hg_run(
-            self.level, int(self.dtype is np.float64), self._program_at, ctypes.byref(batch)
-        )
+        self._library.hg_run(self.level, int(self.dtype is np.float64), self._program_at, ctypes.byref(batch))
         del keep
         found = None if lane_posterior is None else lane_posterior[:, : len(self.program.pairs)]
         return Answers(entity, found, evidence_log, flags, int(batch.work))
 
     def _batch(self, rows: Rows) -> tuple[_Batch, list[Any]]:
         """Return the structure of a call, and what must outlive it."""
-        entries = self._entries
+        entries, masks = self._entries, self._arrays["column_mask"]
         keep: list[Any] = []
         if rows.stacks:
             stacks = list(zip(self.tables, self._fixes, strict=True))
+            masks = masks.copy()
             for position, stack in rows.stacks.items():
+                masks[position] = masks[position] if stack.mask is None else stack.mask
                 blocks = panels(stack.blocks, self.dtype)
                 keep.append(blocks)
                 stacks[position] = (blocks, stack.fixes)
@@ -250,7 +254,7 @@ class NativeKernel:
         weights = self.weights if rows.weights is None else panels(rows.weights, self.dtype)
         weights_at = rows.context * (weights.shape[-2] * weights.shape[-1])
         scratch = np.empty(SCRATCH_BYTES, dtype=np.uint8)
-        keep += [entries, codes, prior_at, prior_panel, prior_stride, weights, weights_at, scratch, rows]
+        keep += [entries, masks, codes, prior_at, prior_panel, prior_stride, weights, weights_at, scratch, rows]
         return (
             _Batch(
                 rows=len(codes),
@@ -259,6 +263,7 @@ class NativeKernel:
                 entry_at=entries.at.ctypes.data,
                 entry_state=entries.fixes.ctypes.data,
                 column_panel=entries.panel.ctypes.data,
+                column_mask=masks.ctypes.data,
                 prior_at=prior_at.ctypes.data,
                 prior_panel=prior_panel.ctypes.data,
                 prior_stride=prior_stride.ctypes.data,
@@ -266,6 +271,7 @@ class NativeKernel:
                 weights=weights.ctypes.data,
                 weights_at=weights_at.ctypes.data,
                 weights_panel=weights[0].size,
+                fix=1,
                 scratch=scratch.ctypes.data,
                 scratch_bytes=SCRATCH_BYTES,
             ),
@@ -279,9 +285,10 @@ class NativeKernel:
         names |= {"prior_stride": self._prior_stride, "weights_at": call.context, "scratch": call.scratch}
         names |= {"value": call.value, "exponent": call.exponent, "flags": call.flags, "posterior": call.entity}
         names |= {"lane_posterior": call.lanes, "evidence_log": call.evidence_log, "steps": call.steps}
+        names |= {"wanted": call.wanted, "column_mask": self._arrays["column_mask"]}
         pointers = {name: array.ctypes.data for name, array in names.items()}
         return _Batch(
-            rows=1, weights=self.weights.ctypes.data, weights_panel=self.weights[0].size,
+            rows=1, fix=1, weights=self.weights.ctypes.data, weights_panel=self.weights[0].size,
             scratch_bytes=SCRATCH_BYTES, **pointers,
         )  # fmt: skip
 
@@ -307,9 +314,7 @@ class NativeKernel:
             self._cache[key] = found
         return found
 
-    def run_one(
-        self, entries: Iterable[Entry], context: int, weights: Array | None
-    ) -> tuple[Array, Array, float, int]:
+    def run_one(self, entries: Iterable[Entry], context: int, weights: Array | None) -> tuple[Array, Array, float, int]:
         """Return posteriors of the entity and of the lanes, log P(evidence), and the flag, of one row."""
         call = self._fill(entries, context, weights)
         self._library.hg_run(self.level, int(self.dtype is np.float64), self._program_at, ctypes.byref(call.batch))
@@ -333,35 +338,20 @@ class NativeKernel:
         call.batch.weights, call.batch.weights_panel = call.kept.ctypes.data, call.kept[0].size
         return call
 
-    def survey_one(self, entries: Iterable[Entry], context: int, weights: Array | None) -> tuple[Joints, int]:
+    def survey_one(
+        self, entries: Iterable[Entry], context: int, weights: Array | None, wanted: Wanted
+    ) -> tuple[Joints, int]:
         """Return the joints of one row, and its flag; only in double precision."""
-        program, call = self.program, self._fill(entries, context, weights)
-        joints = np.zeros((self._joint_rows, program.width))
+        call = self._fill(entries, context, weights)
+        joints = np.zeros((self._parts.rows, self.program.width))
+        call.wanted[:] = wanted.columns
+        call.batch.wanted_bits, call.batch.fix = wanted.bits, not wanted.changes
         call.batch.joints = joints.ctypes.data
         call.exponent.fill(0)
         self._library.hg_survey(self.level, self._program_at, ctypes.byref(call.batch))
-        return self._joints(joints, call.value, call.exponent, call.lanes, float(call.evidence_log[0])), int(call.flags[0])
-
-    def survey(self, rows: Rows) -> tuple[Joints, int]:
-        """Return the joints of one row, and its flag; only in double precision."""
-        program = self.program
-        batch, keep = self._batch(rows)
-        width = program.width
-        joints = np.zeros((self._joint_rows, width))
-        value, exponent = np.empty((1, width)), np.zeros((1, width), dtype=np.int32)
-        flags, evidence_log = np.zeros(1, dtype=np.uint8), np.empty(1)
-        entity, lanes = np.empty((1, program.entities)), np.empty((1, width))
-        steps = aligned((self.step_bytes,), np.uint8)
-        batch.value, batch.exponent, batch.flags = value.ctypes.data, exponent.ctypes.data, flags.ctypes.data
-        batch.posterior, batch.lane_posterior = entity.ctypes.data, lanes.ctypes.data
-        batch.evidence_log, batch.joints, batch.steps = (
-            evidence_log.ctypes.data,
-            joints.ctypes.data,
-            steps.ctypes.data,
-        )
-        self._library.hg_survey(self.level, self._program_at, ctypes.byref(batch))
-        del keep
-        return self._joints(joints, value[0], exponent[0], lanes[0], float(evidence_log[0])), int(flags[0])
+        call.batch.wanted_bits, call.batch.fix = 0, 1
+        found = self._joints(joints, call.value, call.exponent, call.lanes, float(call.evidence_log[0]))
+        return found, int(call.flags[0])
 
     def _joints(
         self, joints: Array, value: Array, exponent: NDArray[np.int32], lanes: Array, evidence_log: float

@@ -6,7 +6,7 @@ bits first and rows and lanes last, so that what NumPy loops over is long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -89,10 +89,11 @@ class NumpyKernel:
             if column.inner >= 0:
                 fixed |= np.where(outright, state << program.inner[column.inner].shift, 0)
                 known |= np.where(outright, column.mask, 0)
-            needed |= np.where(code >= 0, column.mask, 0)
+            needed |= np.where(code >= 0, column.mask if stack is None or stack.mask is None else stack.mask, 0)
+            mask = column.mask if stack is None or stack.mask is None else stack.mask
             stores.append(self._tables[c] if stack is None else self._store(stack.blocks))
-            masks.append(column.mask)
-            offsets.append(np.where((code >= 0) & ~outright, code << column.mask.bit_count(), -1))
+            masks.append(mask)
+            offsets.append(np.where((code >= 0) & ~outright, code << mask.bit_count(), -1))
         for v in reversed(program.topological):
             variable, table = program.inner[v], self._priors[v]
             if table is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 
 import numpy as np
@@ -20,11 +20,13 @@ class Stack:
     """The likelihoods that a column's codes stand for.
 
     ``blocks`` has shape (codes, 2^bits, lanes). ``fixes`` gives for each code the state that it fixes an inner
-    variable to, or -1, shape (codes,).
+    variable to, or -1, shape (codes,). ``mask`` says which bits the blocks hold, where it is not those of the column:
+    fewer, if all rows fix the others.
     """
 
     blocks: NDArray[np.floating]
     fixes: Codes
+    mask: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,35 @@ class Answers:
     evidence_log: Array
     flags: NDArray[np.uint8]
     products: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a survey is to tell.
+
+    ``columns``, shape (columns,), are those whose joint is wanted although nothing was seen, ``bits`` the inner
+    variables, and ``changes`` says whether also what other evidence on inner variables would have meant.
+    """
+
+    columns: NDArray[np.uint8]
+    bits: int
+    changes: bool
+
+    @classmethod
+    def everything(cls, program: Program) -> Wanted:
+        """Return a wish for all that there is."""
+        return cls(np.ones(len(program.columns), dtype=np.uint8), sum(v.mask for v in program.inner), True)
+
+    @classmethod
+    def only(cls, program: Program, names: Iterable[str]) -> Wanted:
+        """Return a wish for the posteriors of some variables."""
+        columns, bits = np.zeros(len(program.columns), dtype=np.uint8), 0
+        for name in names:
+            position = program.position[name]
+            columns[position] = 1
+            if program.columns[position].inner >= 0:
+                bits |= program.columns[position].mask
+        return cls(columns, bits, False)
 
 
 @dataclass(frozen=True, slots=True)

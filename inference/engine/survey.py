@@ -69,9 +69,7 @@ def survey(kernel: NumpyKernel, rows: Rows) -> tuple[Joints | None, int]:
     return _joints(kernel, columns, inner, weights, value, exponent), 0
 
 
-def _factors(
-    kernel: NumpyKernel, rows: Rows
-) -> tuple[list[_Factor | None], list[_Factor | None], _Factor, int]:
+def _factors(kernel: NumpyKernel, rows: Rows) -> tuple[list[_Factor | None], list[_Factor | None], _Factor, int]:
     """Return the factors of columns and of inner variables, the weights, and the hidden bits; nothing is fixed."""
     program = kernel.program
     columns: list[_Factor | None] = []

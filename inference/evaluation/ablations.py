@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepagraph.inference.elimination import marginals
 from hepagraph.inference.network import ENTITY, Network, Table
 
 Array = NDArray[np.float64]
@@ -38,7 +37,7 @@ def flat(network: Network) -> Network:
         one = np.zeros(len(states))
         one[position] = 1.0
         for name in features:
-            rows[name].append(marginals(network.tables, {ENTITY: one}, [name]).posterior[name])
+            rows[name].append(network.engine.marginals({ENTITY: one}, [name]).posterior[name])
     keep = {*network.variables("context"), ENTITY}
     tables = {name: table for name, table in network.tables.items() if name in keep}
     tables |= {name: Table(name, (ENTITY,), np.stack(rows[name])) for name in features}

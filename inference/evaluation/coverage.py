@@ -169,5 +169,5 @@ def _check(
     posterior = marginals(true.tables, likelihood, [ENTITY]).posterior[ENTITY]
     interval = posterior_interval(learnt, guess, likelihood, seed=seed, draws=draws, parts=False)
     inside = member > 0
-    answer = marginals(guess.tables, likelihood, [ENTITY]).posterior[ENTITY]
+    answer = guess.engine.marginals(likelihood, [ENTITY]).posterior[ENTITY]
     return Check(interval.ends[0][inside], interval.ends[1][inside], answer[inside], posterior[inside])

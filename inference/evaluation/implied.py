@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hepagraph.inference.elimination import marginals
 from hepagraph.inference.evaluation.metrics import Array
 from hepagraph.inference.evaluation.operating import Characteristic, Published
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
@@ -94,8 +93,8 @@ def exact_share(network: Network, characteristic: Characteristic, member: str, g
         parts = {name: 1 - vector for name, vector in parts.items()}
     if not all(vector.any() for vector in parts.values()):
         return 0.0 if every else 1.0
-    without = marginals(network.tables, clamped, []).evidence_log
-    share = float(np.exp(marginals(network.tables, {**clamped, **parts}, []).evidence_log - without))
+    without = network.engine.marginals(clamped, []).evidence_log
+    share = float(np.exp(network.engine.marginals({**clamped, **parts}, []).evidence_log - without))
     return min(share, 1.0) if every else max(1 - share, 0.0)
 
 
@@ -115,7 +114,7 @@ def _share(
 
 def _weights(network: Network, given: Given, members: Sequence[str]) -> dict[str, float]:
     """Return each entity's or subtype's probability under the conditions."""
-    answer = marginals(network.tables, _clamped(network, given), [ENTITY, SUBTYPE]).posterior
+    answer = network.engine.marginals(_clamped(network, given), [ENTITY, SUBTYPE]).posterior
     by_name = {
         **dict(zip(network.states[SUBTYPE], map(float, answer[SUBTYPE]), strict=True)),
         **dict(zip(network.states[ENTITY], map(float, answer[ENTITY]), strict=True)),

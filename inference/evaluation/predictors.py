@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.case import Case
-from hepagraph.inference.elimination import marginals
 from hepagraph.inference.naive_bayes import NaiveBayes
 from hepagraph.inference.network import ENTITY, Network
 from hepagraph.inference.reasoner import Reasoner
@@ -89,7 +88,7 @@ class NetworkPredictor:
             seen = {**case.context, **lesion.findings}
             vectors = {name: np.array(f.likelihood) for name, f in seen.items() if name in self.network.tables}
             likelihood = {ENTITY: member, **(self.reading(self.network, vectors) if self.reading else vectors)}
-            values = marginals(self.network.tables, likelihood, [ENTITY]).posterior[ENTITY]
+            values = self.network.engine.marginals(likelihood, [ENTITY]).posterior[ENTITY]
             by_entity = dict(zip(states, map(float, values), strict=True))
             found.append(Prediction({entity: by_entity[entity] for entity in differential}))
         return found

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rdflib import Graph, URIRef
 from rdflib.namespace import RDFS
 
-from hepagraph.inference import Network, marginals
+from hepagraph.inference import Network
 from hepagraph.inference.network import ENTITY, SUBTYPE
 from hepagraph.kg import Statement, Variable, read_vocabulary
 from hepagraph.kg.vocabulary import targets
@@ -126,7 +126,7 @@ def _means(network: Network, entities: tuple[str, ...], subtypes: list[str]) -> 
     for node, names in ((ENTITY, entities), (SUBTYPE, subtypes)):
         for name in names:
             seen = np.array([float(state == name) for state in network.states[node]])
-            answer = marginals(network.tables, {node: seen}, [*wanted, SUBTYPE])
+            answer = network.engine.marginals({node: seen}, [*wanted, SUBTYPE])
             found |= {(variable, name): values for variable, values in answer.posterior.items()}
     return found
 

@@ -132,10 +132,11 @@ def test_deviates_have_the_covariance_of_their_part() -> None:
     rows = [observe([1], [[0], [1]], (0.3, 0.7), 20.0)]
     precision = precision_of(model, rows, fit(model, rows, 0.7).parameters, 0.7)
     root = precision.counted
-    normal = np.random.default_rng(0).standard_normal((200_000, root.shape[1]))
+    spread = precision.spread["sampling"]
+    normal = np.random.default_rng(0).standard_normal((200_000, spread.shape[1]))
     inverse = np.linalg.inv(precision.factor @ precision.factor.T)
     wanted = inverse @ root @ root.T @ inverse
-    np.testing.assert_allclose(np.cov(precision.deviates(root, normal).T), wanted, atol=0.02)
+    np.testing.assert_allclose(np.cov(spread @ normal.T), wanted, atol=0.02)
 
 
 def test_implied_shares_come_in_the_order_of_the_sets() -> None:
