@@ -7,14 +7,13 @@ one backward pass answers every what-if of one finding.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.engine.rows import JointParts, Joints, Rows
-from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     from hepagraph.inference.engine.numpy_kernel import NumpyKernel
