@@ -35,6 +35,7 @@ $(VENV)/.core: $(VENV)/.made requirements/core.lock $(SOURCES)
 	@echo "installing from requirements/core.lock"
 	@$(PIP) install --require-hashes -r requirements/core.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q kg ontology inference service
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core requirements/dev.lock

@@ -10,28 +10,20 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hepagraph.inference.reconciling import Reconciliation
+from hepagraph.inference.model import Artifact
+from hepagraph.inference.model_cache import cache_folder
 from hepagraph.ontology.errors import OntologyError
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from hepagraph.inference.reconciling import Reconciliation
+
 VERSION = 1
 PACKAGED = Path(__file__).resolve().parent / "data" / "reconciled.npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """Parameters by variable, shape (effects, states) each, the between-study spread, and the key of the evidence."""
-
-    parameters: Mapping[str, Array]
-    tau: float
-    key: str
 
 
 def artifact_of(reconciliation: Reconciliation, key: str) -> Artifact:
@@ -77,15 +69,14 @@ def read_artifact(path: Path) -> Artifact | None:
 
 
 def cached_path(key: str) -> Path:
-    """Return where the artifact of an evidence key lies in the user's cache folder (``XDG_CACHE_HOME``)."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "hepagraph" / f"reconciled-{key[:16]}.npz"
+    """Return where the artifact of an evidence key lies in the user's cache folder; raises as ``cache_folder`` does."""
+    return cache_folder() / f"reconciled-{key[:16]}.npz"
 
 
 def find_artifact(key: str) -> Artifact | None:
     """Return the packaged or cached artifact of an evidence key, or None."""
-    for path in (PACKAGED, cached_path(key)):
-        artifact = read_artifact(path)
-        if artifact is not None and artifact.key == key:
-            return artifact
-    return None
+    places = [PACKAGED]
+    with contextlib.suppress(OntologyError):  # without a home folder there is no cache
+        places.append(cached_path(key))
+    found = (read_artifact(path) for path in places)
+    return next((artifact for artifact in found if artifact is not None and artifact.key == key), None)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.artifact import find_artifact
 from hepagraph.inference.coupling import couple
+from hepagraph.inference.model import Artifact
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table, check_network
 from hepagraph.inference.priors import (
     Theta,
@@ -88,12 +89,13 @@ def read_skeleton(
     graph: nx.MultiDiGraph[str],
     *,
     fresh: bool = False,
+    artifact: Artifact | None = None,
     progress: Progress | None = None,
 ) -> Skeleton:
     """Find the network's structure in the graph and reconcile the evidence of every variable.
 
-    An artifact of the same evidence is used where there is one, unless ``fresh``; see ``artifact``. ``progress`` is
-    called with (fits done, fits in all, variable) while fitting.
+    An artifact of the same evidence is used where there is one, first the one given, unless ``fresh``; see
+    ``artifact``. ``progress`` is called with (fits done, fits in all, variable) while fitting.
 
     Raises
     ------
@@ -128,7 +130,9 @@ def read_skeleton(
         primary_matches(graph, policy, vocabulary, contexts, parent_of),
     )
     names, plain = (*contexts, *mechanisms, *features), frozenset((*contexts, *mechanisms))
-    artifact = None if fresh else find_artifact(evidence_key(frame, names))
+    key = evidence_key(frame, names)
+    if artifact is None or artifact.key != key:
+        artifact = None if fresh else find_artifact(key)
     if artifact is None:
         reconciliation = reconcile(frame, names, plain=plain, progress=progress)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from hepagraph.kg import Statement
 from hepagraph.ontology.errors import OntologyError
+from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     from hepagraph.inference.engine import Engine
+    from hepagraph.inference.engine.program import Program
 
 ENTITY = "entity"
 SUBTYPE = "subtype"
@@ -65,7 +67,11 @@ class Network:
         """The network compiled for fast exact inference; made when first asked for."""
         from hepagraph.inference.engine import Engine
 
-        return Engine(self.tables, self.variables("mechanism"))
+        return Engine(self.tables, self.variables("mechanism"), programs=vars(self).get("_programs"))
+
+    def bring(self, programs: Mapping[str, Program]) -> None:
+        """Give the engine the programs of these tables, if it is not made yet; a copy by ``replace`` has none."""
+        vars(self)["_programs"] = programs
 
     def statements(self, variable: str, subtype: str) -> tuple[Statement, ...]:
         """Return the statements behind a variable's row for a subtype: its own, then its entity's."""

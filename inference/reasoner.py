@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,31 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.case import Case, CaseReader, Finding, Lesion
-from hepagraph.inference.compiling import Skeleton, compile_skeleton, read_skeleton
 from hepagraph.inference.elimination import Marginals
-from hepagraph.inference.interval import posterior_interval
+from hepagraph.inference.knowledge import Knowledge
+from hepagraph.inference.model import CompiledModel, compile_model
+from hepagraph.inference.model_cache import find_model, keep_model
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
 from hepagraph.inference.preparing import Prepared, prepare, raw_vectors
-from hepagraph.inference.reconciling import Progress
 from hepagraph.inference.replicates import reading_error
 from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason, ResultWarning
 from hepagraph.inference.surprise import SurpriseReport, check_findings
-from hepagraph.kg import Statement, build_graph
-from hepagraph.kg.surprise import (
-    SharingPolicy,
-    SurprisePolicy,
-    patient_level_features,
-    read_sharing_policy,
-    read_surprise_policy,
-)
-from hepagraph.kg.vocabulary import targets
-from hepagraph.ontology.errors import Problem, UnknownKeyError, nearest
-from hepagraph.ontology.files import content_hash, find_ontology
-from hepagraph.ontology.store import load_ontology
+from hepagraph.kg.model import Statement
+from hepagraph.ontology.errors import OntologyError, Problem, UnknownKeyError, nearest
+from hepagraph.ontology.files import content_hash, find_ontology, ontology_folder
+from hepagraph.ontology.records import dataclass
 from hepagraph.ontology.version import package_version
 
 if TYPE_CHECKING:
     import networkx as nx
+
+    from hepagraph.inference.compiling import Skeleton
+    from hepagraph.inference.reconciling import Progress
 
 Array = NDArray[np.float64]
 
@@ -61,28 +56,65 @@ class Reasoner:
     >>> result = reasoner.posterior({"lesions": [{"findings": {}}]})        # doctest: +SKIP
     """
 
-    graph: nx.MultiDiGraph[str]
-    skeleton: Skeleton
-    network: Network
-    reader: CaseReader
+    compiled: CompiledModel
+    knowledge: Knowledge
 
     @classmethod
     def load(cls, directory: str | Path | None = None, *, progress: Progress | None = None) -> Reasoner:
-        """Load and compile the ontology in ``directory``, or the packaged one.
+        """Return the reasoner of the ontology in ``directory``, or of the packaged one.
 
-        The evidence is reconciled unless an artifact of the same evidence is at hand (``hepagraph compile``);
-        ``progress`` is then called with (fits done, fits in all, variable).
+        The compiled model is taken from the user's cache folder if it is current (see ``model_cache``), else made and
+        kept there. Making it reconciles the evidence, unless an artifact of the same evidence is at hand
+        (``hepagraph compile``); ``progress`` is then called with (fits done, fits in all, variable).
 
         Raises
         ------
         OntologyError
             The ontology cannot be read or compiled.
         """
-        files = find_ontology(directory)
-        graph = build_graph(load_ontology(files))
-        skeleton = read_skeleton(graph, progress=progress)
-        network = compile_skeleton(skeleton, ontology_sha256=content_hash(files))
-        return cls(graph, skeleton, network, CaseReader.from_graph(graph))
+        folder = ontology_folder(directory)
+        model = find_model(folder)
+        if model is not None:
+            sha256 = model.network.ontology_sha256
+            return cls(model, Knowledge(folder, sha256, fit=model.fit))
+        reasoner = cls.compile(folder, progress=progress)
+        with contextlib.suppress(OntologyError):  # a cache that cannot be written costs time, not the answer
+            keep_model(folder, reasoner.compiled)
+        return reasoner
+
+    @classmethod
+    def compile(cls, directory: str | Path | None = None, *, progress: Progress | None = None) -> Reasoner:
+        """Load and compile the ontology in full, whatever is stored, and store nothing; see ``load``."""
+        folder = ontology_folder(directory)
+        sha256 = content_hash(find_ontology(folder))
+        knowledge = Knowledge(folder, sha256)
+        return cls(compile_model(knowledge.compiled(progress), ontology_sha256=sha256), knowledge)
+
+    @property
+    def network(self) -> Network:
+        """The compiled network."""
+        return self.compiled.network
+
+    @property
+    def reader(self) -> CaseReader:
+        """What reads cases."""
+        return self.compiled.reader
+
+    @property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The knowledge graph; the ontology is read in full when it is first asked for.
+
+        Raises
+        ------
+        OntologyError
+            The ontology has changed since it was compiled.
+        """
+        return self.knowledge.graph
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The network's structure and estimates; made from the graph when first asked for, and raises as it does."""
+        return self.knowledge.skeleton
 
     @cached_property
     def model(self) -> Mapping[str, str]:
@@ -145,22 +177,14 @@ class Reasoner:
         answer = self.network.engine.marginals(evidence.likelihood, targets).posterior
         return {n: dict(zip(self.network.states[n], map(float, p), strict=True)) for n, p in answer.items()}
 
-    @cached_property
-    def _sharing(self) -> SharingPolicy:
-        return read_sharing_policy(self.graph)
-
-    @cached_property
-    def _surprise_policy(self) -> SurprisePolicy:
-        return read_surprise_policy(self.graph)
-
     def _prepare(self, case: Case, entities: tuple[str, ...], prior: Mapping[str, float] | None) -> list[Prepared]:
         return prepare(
             self.network,
             case,
             entities,
             prior=prior,
-            sharing=self._sharing,
-            patient_level=patient_level_features(self.graph),
+            sharing=self.compiled.sharing,
+            patient_level=self.compiled.patient_level,
         )
 
     def entities(self, differential: str | None = None) -> tuple[str, ...]:
@@ -205,6 +229,8 @@ class Reasoner:
     ) -> tuple[dict[str, tuple[float, float]] | None, dict[str, dict[str, tuple[float, float]]] | None]:
         if not options.draws:
             return None, None
+        from hepagraph.inference.interval import posterior_interval
+
         found = posterior_interval(self.skeleton, self.network, likelihood, seed=options.seed, draws=options.draws)
 
         def by_entity(ends: Array) -> dict[str, tuple[float, float]]:
@@ -220,7 +246,7 @@ class Reasoner:
         return self._by_entity(self.network.engine.marginals(evidence.alone, [ENTITY]).posterior[ENTITY], entities)
 
     def _surprise(self, lesion: Lesion, evidence: Prepared, options: Options) -> SurpriseReport | None:
-        policy, network = self._surprise_policy, self.network
+        policy, network = self.compiled.surprise, self.network
         if not lesion.findings:
             return None
         findings = raw_vectors(lesion.findings)
@@ -293,7 +319,7 @@ class Reasoner:
         variable = self.reader.variables[name]
         seen = {variable.states[position] for position in finding.states}
         conditions = {variable.nodes[state] for state in seen}
-        conditions |= {end for node in conditions for end in targets(self.graph, node, "implies")}
+        conditions |= {end for node in conditions for end in self.compiled.implied.get(node, ())}
 
         def speaks_of_it(statement: Statement) -> bool:
             if not statement.states and statement.context:

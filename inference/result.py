@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from hepagraph.inference.surprise import SurpriseReport
 from hepagraph.kg import Statement
+from hepagraph.ontology.records import dataclass
 
 NOTICE = "For research and teaching; not a medical device, and no diagnosis."
 

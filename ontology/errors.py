@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+
+from hepagraph.ontology.records import dataclass
 
 
 class HepagraphError(Exception):
@@ -112,6 +112,8 @@ def nearest(word: object, allowed: Iterable[str]) -> str | None:
     >>> nearest("sharpp", ["blunt", "sharp"])
     'sharp'
     """
+    from difflib import get_close_matches  # only a mistake needs it
+
     text = str(word).strip().lower().replace("-", "_").replace(" ", "_")[:200]
     found = get_close_matches(text, list(allowed), n=1, cutoff=0.6)
     return found[0] if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from rdflib import Graph
@@ -10,6 +11,10 @@ from rdflib.plugins.parsers.notation3 import BadSyntax
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.files import OntologyFiles, find_ontology
 from hepagraph.ontology.namespaces import DCTERMS, ID, PROV, SCHEMA
+
+_LOGGER = logging.getLogger("rdflib.term")
+if _LOGGER.level == logging.NOTSET:
+    _LOGGER.setLevel(logging.ERROR)  # it logs a traceback for every literal of a wrong type
 
 
 def load_ontology(files: OntologyFiles | str | Path | None = None) -> Graph:

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # As the command does: before NumPy is imported here, and for the processes that tests start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# What tests and the processes that they start compile is kept away from the user's own cache, and goes with them.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="hepagraph-tests-")
 
 import pytest
 from rdflib import Graph
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "tests" / "data"
+CACHE = os.environ["XDG_CACHE_HOME"]
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(CACHE, ignore_errors=True)
 
 
 def load_json(name: str) -> Any:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,12 @@ from hepagraph.inference.engine.numpy_kernel import NumpyKernel
 from hepagraph.inference.engine.program import Program, TooWideError, compile_program, fold_private
 from hepagraph.inference.engine.rows import Answers, Rows, Stack, Wanted, context_rows, stack_of
 from hepagraph.inference.engine.whatifs import Survey
+from hepagraph.inference.model import FOLDED, FULL
 from hepagraph.inference.network import ENTITY, SUBTYPE, Table
 from hepagraph.ontology.errors import OntologyError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 Array = NDArray[np.float64]
 Kernel = NativeKernel | NumpyKernel
@@ -43,12 +46,19 @@ class Engine:
         The variables that are hardly ever observed, such as mechanisms.
     native
         Whether to use the native kernel; None: if it was built.
+    programs
+        The compiled programs, if they are known (``CompiledModel.programs``); what is missing is compiled.
     """
 
     def __init__(
-        self, tables: Mapping[str, Table], latent: Collection[str] = (), *, native: bool | None = None
+        self,
+        tables: Mapping[str, Table],
+        latent: Collection[str] = (),
+        *,
+        native: bool | None = None,
+        programs: Mapping[str, Program] | None = None,
     ) -> None:
-        self.tables, self._latent = tables, tuple(latent)
+        self.tables, self._latent, self._programs = tables, tuple(latent), programs or {}
         self.native = library() is not None if native is None else native
         self._kernels: dict[tuple[int, type], Kernel] = {}
 
@@ -56,7 +66,7 @@ class Engine:
     def program(self) -> Program | None:
         """The compiled network, or None where its shape is not one for lanes and bits."""
         try:
-            return compile_program(self.tables, self._latent)
+            return self._programs.get(FULL) or compile_program(self.tables, self._latent)
         except TooWideError:
             return None
 
@@ -65,7 +75,8 @@ class Engine:
         """The same without latent variables that have one child: what the entity's posterior needs."""
         if self.program is None:
             return None
-        return compile_program(fold_private(self.tables, self._latent), self._latent)
+        known = self._programs.get(FOLDED)
+        return known or compile_program(fold_private(self.tables, self._latent), self._latent)
 
     def _program_for(self, names: Iterable[str]) -> Program | None:
         """Return the smallest program that has all the variables, or None."""
@@ -257,6 +268,8 @@ class Engine:
         threads: int = 1,
     ) -> Iterator[tuple[Array, Array]]:
         """Yield what ``score`` returns for each chunk of rows, so that memory stays that of one chunk."""
+        from concurrent.futures import ThreadPoolExecutor  # it brings logging and takes as long as all of the engine
+
         iterator = iter(chunks)
         first = next(iterator, None)
         if first is None:

@@ -6,7 +6,6 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.engine.program import PANELS, Program, TooWideError
 from hepagraph.inference.engine.rows import Answers, Codes, JointParts, Joints, Rows, Stack, Wanted, state_fixes
+from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 DISABLE = "HEPAGRAPH_NATIVE"
@@ -98,11 +98,17 @@ def aligned(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
 
 
 def panels(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return an array of shape (..., lanes) as one of shape (panels, ..., lanes of a panel), on a cache line."""
+    """Return an array of shape (..., lanes) as one of shape (panels, ..., lanes of a panel), on a cache line.
+
+    One that lies so already, as tables with one panel do in the file of a compiled model, is not copied.
+    """
     width = PANELS[0] if values.shape[-1] <= PANELS[0] else PANELS[1]
     split = values.reshape(*values.shape[:-1], -1, width)
-    found = aligned((split.shape[-2], *values.shape[:-1], width), dtype)
-    np.copyto(found, np.moveaxis(split, -2, 0), casting="same_kind")
+    moved = np.moveaxis(split, -2, 0)
+    if moved.dtype == dtype and moved.flags.c_contiguous and moved.ctypes.data % 64 == 0:
+        return moved
+    found = aligned(moved.shape, dtype)
+    np.copyto(found, moved, casting="same_kind")
     return found
 
 

@@ -1,0 +1,80 @@
+"""An ontology's graph and skeleton, read in full when they are first asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from hepagraph.inference.model import Artifact
+from hepagraph.ontology.errors import OntologyError
+from hepagraph.ontology.files import content_hash, find_ontology
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from hepagraph.inference.compiling import Skeleton
+    from hepagraph.inference.reconciling import Progress
+
+_READING = RLock()
+
+
+class Knowledge:
+    """The graph of the ontology in a folder and the skeleton of its network.
+
+    ``sha256`` is the hash of the content that was compiled, ``fit`` what was found then, if it was; the skeleton is
+    made from it. Either part may be given. Share it between threads.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        sha256: str,
+        *,
+        fit: Artifact | None = None,
+        graph: nx.MultiDiGraph[str] | None = None,
+        skeleton: Skeleton | None = None,
+    ) -> None:
+        self._folder = folder
+        self._sha256 = sha256
+        self._fit = fit
+        self._graph = graph
+        self._skeleton = skeleton
+
+    @property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The knowledge graph.
+
+        Raises
+        ------
+        OntologyError
+            The ontology is no longer what was compiled.
+        """
+        with _READING:
+            if self._graph is None:
+                self._graph = self._read()
+            return self._graph
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The network's structure, with the estimates that its tables were made from; raises as ``graph`` does."""
+        return self.compiled()
+
+    def compiled(self, progress: Progress | None = None) -> Skeleton:
+        """Return the skeleton; ``progress`` is told of the fitting, where no fit is known."""
+        from hepagraph.inference.compiling import read_skeleton
+
+        with _READING:
+            if self._skeleton is None:
+                self._skeleton = read_skeleton(self.graph, artifact=self._fit, progress=progress)
+            return self._skeleton
+
+    def _read(self) -> nx.MultiDiGraph[str]:
+        from hepagraph.kg.build import build_graph
+        from hepagraph.ontology.store import load_ontology
+
+        files = find_ontology(self._folder)
+        graph = build_graph(load_ontology(files))
+        if content_hash(files) != self._sha256:
+            raise OntologyError(f"{files.directory}: the ontology has changed since it was loaded; load it again")
+        return graph
