@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hepagraph.kg import Variable
 from hepagraph.kg.vocabulary import literal, nodes_of_kind, targets
-from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -9,6 +9,7 @@ without evidence or target below them are left out, and a batch too large for ``
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from hepagraph.inference.elimination import MAXIMUM_CELLS, min_fill_order, relev
 from hepagraph.inference.layers import Array, Index, Layered, distinct_rows, joined, of_cases, summed
 from hepagraph.inference.network import Table
 from hepagraph.ontology.errors import ImpossibleEvidenceError, OntologyError, Problem
-from hepagraph.ontology.records import dataclass
 
 CHUNK_CELLS = 2**22
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.assessability import Assessability, Exam, read_assessability
 from hepagraph.kg import Variable, read_vocabulary
 from hepagraph.ontology.errors import Problem, case_error, nearest
-from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -9,6 +9,7 @@ scaled by its maximum and the logarithms are kept, so long products neither unde
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.network import Table
 from hepagraph.ontology.errors import ImpossibleEvidenceError, OntologyError, Problem
-from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 MAXIMUM_CELLS = 2**26

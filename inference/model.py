@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,6 @@ from hepagraph.kg.surprise import (
     read_surprise_policy,
 )
 from hepagraph.kg.vocabulary import targets
-from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hepagraph.kg import Statement
 from hepagraph.ontology.errors import OntologyError
-from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     from hepagraph.inference.engine import Engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from hepagraph.inference.reporting import reported
 from hepagraph.inference.sharing import shared_posterior, sharing_kernel, subtype_evidence
 from hepagraph.kg.surprise import SharingPolicy
 from hepagraph.ontology.errors import CaseError, Problem, UnknownKeyError, nearest
-from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,6 @@ from hepagraph.inference.surprise import SurpriseReport, check_findings
 from hepagraph.kg.model import Statement
 from hepagraph.ontology.errors import OntologyError, Problem, UnknownKeyError, nearest
 from hepagraph.ontology.files import content_hash, find_ontology, ontology_folder
-from hepagraph.ontology.records import dataclass
 from hepagraph.ontology.version import package_version
 
 if TYPE_CHECKING:

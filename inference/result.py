@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from hepagraph.inference.surprise import SurpriseReport
 from hepagraph.kg import Statement
-from hepagraph.ontology.records import dataclass
 
 NOTICE = "For research and teaching; not a medical device, and no diagnosis."
 

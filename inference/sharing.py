@@ -13,13 +13,13 @@ lesions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from hepagraph.inference.layers import Array
 from hepagraph.kg.surprise import SharingPolicy
 from hepagraph.ontology.errors import ImpossibleEvidenceError, Problem
-from hepagraph.ontology.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

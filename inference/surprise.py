@@ -9,6 +9,7 @@ mean weighed by posterior says how well the answer fits, whatever its prior (a p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +19,6 @@ from hepagraph.inference.layers import Array
 from hepagraph.inference.network import ENTITY, Network
 from hepagraph.inference.replicates import draw_reports, draw_states, report_channel
 from hepagraph.kg.surprise import SurprisePolicy
-from hepagraph.ontology.records import dataclass
 
 TIE = 1e-9
 

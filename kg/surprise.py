@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hepagraph.kg.vocabulary import literal, nodes_of_kind
 from hepagraph.ontology.errors import OntologyError
-from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

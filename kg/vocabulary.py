@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import OntologyError
-from hepagraph.ontology.records import dataclass
 
 if TYPE_CHECKING:
     import networkx as nx

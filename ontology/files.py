@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from hepagraph.ontology.errors import OntologyError
-from hepagraph.ontology.records import dataclass
 
 PACKAGED = Path(__file__).resolve().parent
 ENVIRONMENT_VARIABLE = "HEPAGRAPH_ONTOLOGY"

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-
-from hepagraph.ontology.records import dataclass
+from dataclasses import dataclass
 
 SETTLED_NS = 2_000_000_000  # the coarsest times that file systems keep are two seconds apart
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from hepagraph.inference.engine.program import Program
 from hepagraph.inference.engine.rows import Rows, Stack, context_rows, stack_of
 from hepagraph.inference.layers import distinct_rows
 from hepagraph.ontology.errors import OntologyError
-from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 

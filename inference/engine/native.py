@@ -6,6 +6,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.engine.program import PANELS, Program, TooWideError
 from hepagraph.inference.engine.rows import Answers, Codes, JointParts, Joints, Rows, Stack, Wanted, state_fixes
-from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 DISABLE = "HEPAGRAPH_NATIVE"

@@ -13,6 +13,7 @@ combination of their states, with one state more for "not known". Those that act
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +23,6 @@ from hepagraph.inference.elimination import relevant
 from hepagraph.inference.engine.order import elimination_order
 from hepagraph.inference.network import ENTITY, SUBTYPE, Table
 from hepagraph.ontology.errors import OntologyError
-from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 PANELS = (16, 32)  # lanes are padded to one small panel or to a multiple of large ones

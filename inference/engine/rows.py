@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.engine.program import Program
-from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,6 @@ from hepagraph.inference.engine.program import Program
 from hepagraph.inference.engine.rows import Joints
 from hepagraph.inference.network import ENTITY, SUBTYPE
 from hepagraph.ontology.errors import OntologyError
-from hepagraph.ontology.records import dataclass
 
 Array = NDArray[np.float64]
 
