@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def drawn_rows(
     Raises
     ------
     ImpossibleEvidenceError
-        A likelihood vector is zero throughout.
+        A likelihood vector is zero everywhere.
     """
     vectors = {name: np.asarray(vector, dtype=np.float64) for name, vector in likelihood.items()}
     vectors = {name: vector / vector.max() if vector.max() > 0 else vector for name, vector in vectors.items()}
@@ -146,7 +147,7 @@ def _drawn_weights(
     axes = [*program.above, *(v.name for v in interface)]
     letter = dict(zip(axes, string.ascii_letters, strict=False))
     states = {name: kept.get(name, np.arange(len(network.states[name]))) for name in axes}
-    operands: list[object] = []
+    operands: list[Any] = []
     subscripts: list[str] = []
     for name in axes:
         table = network.tables[name]
@@ -166,10 +167,11 @@ def _drawn_weights(
         order = [v for v in parents if v != ENTITY]
         pivots = [(ENTITY, SUBTYPE)[lane] for lane in lanes]
         moved = np.transpose(values, [0, *(scope.index(v) + 1 for v in (*order, *pivots))])
-        operands.append(moved[(..., *(program.pairs[:, lane] for lane in lanes))])
+        index: tuple[Any, ...] = (..., *(program.pairs[:, lane] for lane in lanes))
+        operands.append(moved[index])
         subscripts.append("D" + "".join(letter[v] for v in order) + "L")
     out = "D" + "".join(letter[v.name] for v in interface) + "L"
-    joint = np.einsum(f"{','.join(subscripts)}->{out}", *operands, optimize="greedy")  # type: ignore[arg-type]
+    joint = np.einsum(f"{','.join(subscripts)}->{out}", *operands, optimize="greedy")
     padded = np.zeros((draws, *(1 << v.bits for v in interface), program.width))
     places = [states[v.name] for v in interface]
     padded[np.ix_(np.arange(draws), *places, np.arange(len(program.pairs)))] = joint

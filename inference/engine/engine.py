@@ -21,7 +21,7 @@ from hepagraph.inference.engine.evidence import evidence_rows, single_evidence
 from hepagraph.inference.engine.native import NativeKernel, library
 from hepagraph.inference.engine.numpy_kernel import NumpyKernel
 from hepagraph.inference.engine.program import Program, TooWideError, compile_program, fold_private
-from hepagraph.inference.engine.rows import Answers, Rows, Stack, Wanted, context_rows, stack_of
+from hepagraph.inference.engine.rows import Answers, Joints, Rows, Stack, Wanted, context_rows, stack_of
 from hepagraph.inference.engine.whatifs import Survey
 from hepagraph.inference.model import FOLDED, FULL
 from hepagraph.inference.network import ENTITY, SUBTYPE, Table
@@ -138,7 +138,8 @@ class Engine:
         TooWideError
             The network's shape, or the steps, are beyond the engine.
         """
-        found = self.program and self._survey(self.program, likelihood, Wanted.everything(self.program))
+        program = self.program
+        found = None if program is None else self._survey(program, likelihood, Wanted.everything(program))
         if found is None:
             raise TooWideError("the network is too wide to answer every what-if at once; ask for marginals")
         if not np.isfinite(found.evidence_log):
@@ -147,6 +148,7 @@ class Engine:
 
     def _survey(self, program: Program, likelihood: Mapping[str, Array], wanted: Wanted) -> Survey | None:
         kernel = self._kernel(program, np.float64)
+        joints: Joints | None
         if isinstance(kernel, NativeKernel):
             evidence = single_evidence(kernel, likelihood)
             joints, flag = kernel.survey_one(evidence.entries, evidence.context, evidence.weights, wanted)

@@ -130,7 +130,7 @@ def _of_context(name: str, vector: Array, states: int) -> tuple[int | Array, flo
 def _states_above(program: Program, name: str) -> int:
     if name not in program.above:
         raise OntologyError(f"the network has no variable {name!r}")
-    return program.weights.shape[program.above.index(name)] - 1
+    return int(program.weights.shape[program.above.index(name)]) - 1
 
 
 def _check(name: str, vectors: Array, states: int, count: int) -> None:

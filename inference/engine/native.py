@@ -94,7 +94,8 @@ def aligned(shape: Sequence[int], dtype: Any) -> NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     whole = np.empty(size + 64, dtype=np.uint8)
     start = -whole.ctypes.data % 64
-    return whole[start : start + size].view(dtype).reshape(shape)
+    found: NDArray[Any] = whole[start : start + size].view(dtype).reshape(shape)
+    return found
 
 
 def panels(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
@@ -292,7 +293,8 @@ class NativeKernel:
 
     def one_row(self, call: _Call) -> _Batch:
         """Return the structure of one-row calls, for the arrays of ``call``."""
-        names = {"codes": call.codes, "column_first": call.first, "entry_at": call.at, "entry_state": call.fixes}
+        names: dict[str, NDArray[Any]] = {}
+        names |= {"codes": call.codes, "column_first": call.first, "entry_at": call.at, "entry_state": call.fixes}
         names |= {"column_panel": call.panel, "prior_at": self._prior_at, "prior_panel": self._prior_panel}
         names |= {"prior_stride": self._prior_stride, "weights_at": call.context, "scratch": call.scratch}
         names |= {"value": call.value, "exponent": call.exponent, "flags": call.flags, "posterior": call.entity}

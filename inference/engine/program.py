@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,12 +207,10 @@ def _shifts(order: Sequence[str], bits: Mapping[str, int]) -> dict[str, int]:
 def _pairs(tables: Mapping[str, Table]) -> NDArray[np.int64]:
     """Return the pairs of entity and subtype that are possible in some context, shape (lanes, 2)."""
     table = tables[SUBTYPE]
-    possible = np.ones((tables[ENTITY].values.shape[-1], table.values.shape[-1]), dtype=bool)
-    if ENTITY in table.parents:
-        axis = table.parents.index(ENTITY)
-        others = tuple(a for a in range(len(table.parents)) if a != axis)
-        possible = (table.values > 0).any(axis=others)
-    return np.argwhere(possible)
+    if ENTITY not in table.parents:
+        return np.argwhere(np.ones((tables[ENTITY].values.shape[-1], table.values.shape[-1])))
+    by_entity = np.moveaxis(table.values, table.parents.index(ENTITY), -2)
+    return np.argwhere(by_entity.reshape(-1, *by_entity.shape[-2:]).max(axis=0) > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,14 +261,18 @@ class _Layout:
             raise TooWideError("a variable below the lanes depends on one that has no bits")
         moved = np.transpose(values, [scope.index(v) for v in (*inner, *lanes)])
         if lanes:
-            index = tuple(self.pairs[:, (ENTITY, SUBTYPE).index(v)] for v in lanes)
-            moved = moved[(..., *index)]
+            moved = self.at_lanes(moved, lanes)
         else:
             moved = np.broadcast_to(moved[..., None], (*moved.shape, len(self.pairs)))
         padded = np.zeros((*(1 << self.bits[v] for v in inner), self.width))
         padded[..., len(self.pairs) :] = padding
         padded[(*(slice(None, n) for n in moved.shape[:-1]), slice(None, len(self.pairs)))] = moved
         return padded.reshape(-1, self.width)
+
+    def at_lanes(self, values: Array, pivots: Sequence[str]) -> Array:
+        """Return an array whose last axes are entity or subtype or both with one axis of lanes instead."""
+        index: tuple[Any, ...] = (..., *(self.pairs[:, (ENTITY, SUBTYPE).index(v)] for v in pivots))
+        return np.asarray(values[index])
 
     def weights(self, upper: Sequence[str], above: Sequence[str], interface: Sequence[str]) -> Array:
         """Return P(context, lane) with a state more for each context that is not known."""
@@ -286,14 +289,13 @@ class _Layout:
             scope = [v for v in axes if v in table.scope]
             values = np.transpose(table.values, [table.scope.index(v) for v in (*scope, *lanes)])
             if lanes:
-                values = values[(..., *(self.pairs[:, (ENTITY, SUBTYPE).index(v)] for v in lanes))]
+                values = self.at_lanes(values, lanes)
             else:
                 values = values[..., None]
             shape = [n if v in scope else 1 for v, n in zip(axes, sizes, strict=True)]
             joint *= values.reshape(*shape, values.shape[-1])
         for axis in range(len(above)):
             joint = np.concatenate([joint, joint.sum(axis=axis, keepdims=True)], axis=axis)
-        shape = (*joint.shape[: len(above)], *(1 << self.bits[v] for v in kept), self.width)
-        padded = np.zeros(shape)
+        padded = np.zeros((*joint.shape[: len(above)], *(1 << self.bits[v] for v in kept), self.width))
         padded[tuple(slice(None, n) for n in joint.shape)] = joint
         return padded.reshape(*joint.shape[: len(above)], -1, self.width)

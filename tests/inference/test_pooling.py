@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hepagraph.inference import Reasoner
 from hepagraph.inference.coupling import couple
+from hepagraph.inference.network import ENTITY, SUBTYPE
 from hepagraph.inference.pooling import bound_mean, observe, pool
 from hepagraph.kg import Policy, Source, Statement, Variable
 from hepagraph.kg.vocabulary import Band, Measure
@@ -134,9 +135,15 @@ def test_evidence_margins_survive_in_the_compiled_network(reasoner: Reasoner) ->
         np.testing.assert_allclose(mixed, wanted, atol=2e-5, err_msg=name)
 
 
-def test_no_table_holds_zero_one_or_nan(reasoner: Reasoner) -> None:
-    for name, table in reasoner.network.tables.items():
-        assert np.all((table.values > 0) & (table.values < 1)), name
+def test_no_table_holds_zero_one_or_nan_but_that_of_the_subtype(reasoner: Reasoner) -> None:
+    network = reasoner.network
+    for name, table in network.tables.items():
+        if name != SUBTYPE:
+            assert np.all((table.values > 0) & (table.values < 1)), name
+    table = network.tables[SUBTYPE]
+    own = np.array([[network.parent_of[s] == e for s in network.states[SUBTYPE]] for e in network.states[ENTITY]])
+    possible = np.moveaxis(table.values, table.parents.index(ENTITY), 0) > 0
+    assert np.array_equal(possible, np.broadcast_to(own[:, None, None], possible.shape))
 
 
 def test_quantities_that_are_not_frequencies_never_reach_a_table(reasoner: Reasoner) -> None:
