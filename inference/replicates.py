@@ -16,7 +16,7 @@ import numpy as np
 from hepagraph.inference.batch import batch_marginals, batch_size
 from hepagraph.inference.elimination import relevant
 from hepagraph.inference.layers import Array, Index
-from hepagraph.inference.network import Table
+from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table
 
 
 def report_channel(given: Array, confusion: Array | None = None) -> Array:
@@ -94,6 +94,65 @@ def draw_states(
         rows = table.values[tuple(drawn[parent] for parent in table.parents)]
         drawn[name] = pick(np.broadcast_to(rows, (batch, rows.shape[-1])), rng)
     return drawn
+
+
+def draw_under(
+    network: Network,
+    given: Mapping[str, Array],
+    conditions: Array,
+    draws: int,
+    names: Iterable[str],
+    rng: np.random.Generator,
+) -> dict[str, Index]:
+    """Draw states of ``names`` given evidence, ``draws`` under each condition on the entity, one after the other.
+
+    Parameters
+    ----------
+    network
+        The compiled network.
+    given
+        Likelihood vectors, shape (states,), of evidence that all draws share; the entity's holds every condition's.
+    conditions
+        Vectors on the entity, shape (conditions, entities).
+
+    Returns
+    -------
+    dict
+        Positions of states, shape (conditions * draws,), for the names and every variable that had to be drawn.
+    """
+    names = tuple(names)
+    survey = network.engine.lanes(given) if _lanes_suffice(network, given) else None
+    if survey is None:
+        return draw_states(network.tables, {**given, ENTITY: np.repeat(conditions, draws, axis=0)}, names, rng)
+    contexts, joint = survey.contexts()
+    pairs = survey.program.pairs
+    weights = (joint[None] * conditions[:, pairs[:, 0]].reshape(len(conditions), *(1,) * len(contexts), -1)).reshape(
+        len(conditions), -1
+    )
+    chosen = np.concatenate([_pick_many(row, draws, rng) for row in weights])
+    *states, lane = np.unravel_index(chosen, joint.shape)
+    drawn = {ENTITY: pairs[lane, 0], SUBTYPE: pairs[lane, 1], **dict(zip(contexts, states, strict=True))}
+    upper = set(relevant(network.tables, [ENTITY, SUBTYPE]))
+    below = set(relevant(network.tables, names)) - upper
+    for name in (name for name in network.tables if name in below):
+        table = network.tables[name]
+        rows = table.values[tuple(drawn[parent] for parent in table.parents)]
+        rows = np.broadcast_to(rows * given.get(name, 1.0), (len(chosen), rows.shape[-1]))
+        drawn[name] = pick(rows, rng)
+    return drawn
+
+
+def _lanes_suffice(network: Network, given: Mapping[str, Array]) -> bool:
+    """Return whether no evidence bears on anything below the lanes but the variable itself."""
+    upper = set(relevant(network.tables, [ENTITY, SUBTYPE]))
+    return all(name in upper or set(network.tables[name].parents) <= upper for name in given)
+
+
+def _pick_many(weights: Array, count: int, rng: np.random.Generator) -> Index:
+    """Return ``count`` positions with probability proportional to the weights, shape (positions,)."""
+    heights = np.cumsum(weights)
+    found = np.searchsorted(heights, rng.random(count) * heights[-1], side="right")
+    return np.asarray(np.minimum(found, len(weights) - 1), dtype=np.int64)
 
 
 def pick(rows: Array, rng: np.random.Generator) -> Index:

@@ -17,7 +17,7 @@ import numpy as np
 
 from hepagraph.inference.layers import Array
 from hepagraph.inference.network import ENTITY, Network
-from hepagraph.inference.replicates import draw_reports, draw_states, report_channel
+from hepagraph.inference.replicates import draw_reports, draw_under, report_channel
 from hepagraph.kg.surprise import SurprisePolicy
 
 TIE = 1e-9
@@ -138,13 +138,11 @@ def _p_values(
 
     All replicates, and what was seen under each condition as the last ones, are one batch.
     """
-    drawn_under = {**given, ENTITY: np.repeat(conditions, draws, axis=0)}
-    states = draw_states(network.tables, drawn_under, channels, rng)
+    states = draw_under(network, given, conditions, draws, channels, rng)
     reports = {name: draw_reports(states[name], channel, rng) for name, channel in channels.items()}
-    evidence = {**given, ENTITY: np.vstack([drawn_under[ENTITY], conditions])}
-    for name, channel in channels.items():
-        evidence[name] = channel[np.append(reports[name], np.zeros(len(conditions), dtype=np.int64))]
-    log = network.engine.batch_marginals(evidence, []).evidence_log
+    under = np.append(np.repeat(np.arange(len(conditions)), draws), np.arange(len(conditions)))
+    seen = {name: np.append(report, np.zeros(len(conditions), dtype=np.int64)) for name, report in reports.items()}
+    log = network.engine.evidence_logs({**seen, ENTITY: under}, {**channels, ENTITY: conditions}, given)
     return mid_p(log[: -len(conditions)].reshape(len(conditions), draws), log[-len(conditions) :])
 
 

@@ -146,6 +146,13 @@ class Engine:
             raise impossible_evidence()
         return found
 
+    def lanes(self, likelihood: Mapping[str, Array]) -> Survey | None:
+        """Return a survey of the lanes and the contexts that act below them only; None where the engine cannot."""
+        program = self.program
+        if program is None or any(n not in program.position and n not in program.above for n in likelihood):
+            return None
+        return self._survey(program, likelihood, Wanted.only(program, ()))
+
     def _survey(self, program: Program, likelihood: Mapping[str, Array], wanted: Wanted) -> Survey | None:
         kernel = self._kernel(program, np.float64)
         joints: Joints | None
@@ -153,14 +160,19 @@ class Engine:
             evidence = single_evidence(kernel, likelihood)
             joints, flag = kernel.survey_one(evidence.entries, evidence.context, evidence.weights, wanted)
             scale_log, seen = evidence.scale_log, [entry.column for entry in evidence.entries]
+            context, weights = evidence.context, evidence.weights
         else:
             rows = evidence_rows(program, likelihood, 1)
             joints, flag = kernel.survey(rows.rows)
             scale_log, seen = float(rows.scale_log[0]), np.flatnonzero(rows.rows.codes[0] >= 0).tolist()
+            context = int(rows.rows.context[0])
+            weights = None if rows.rows.weights is None else rows.rows.weights[context]
         if joints is None or flag:
             return None
         observed = frozenset(program.columns[column].name for column in seen)
-        return Survey(program, joints, observed, joints.evidence_log + scale_log)
+        if weights is None:
+            weights = program.weights.reshape(-1, *program.weights.shape[-2:])[context]
+        return Survey(program, joints, observed, joints.evidence_log + scale_log, np.asarray(weights))
 
     def full_program(self) -> Program:
         """Return the program with every variable in it.
@@ -287,7 +299,25 @@ class Engine:
         with ThreadPoolExecutor(max_workers=threads) as pool:
             for chunk in itertools.chain([first], iterator):
                 rows = self._code_rows(program, chunk, stacks, shared.rows, meanings or {})
-                yield self._score_rows(program, rows, dtype, pool, threads, float(shared.scale_log[0]))
+                entity, log, doubtful = self._score_rows(program, rows, dtype, pool, threads)
+                log += float(shared.scale_log[0])
+                if len(doubtful):
+                    entity[doubtful], log[doubtful] = self._in_general(chunk, meanings or {}, given or {}, doubtful)
+                yield entity, log
+
+    def evidence_logs(
+        self, codes: Mapping[str, NDArray[np.integer[Any]]], meanings: Mapping[str, Array], given: Mapping[str, Array]
+    ) -> Array:
+        """Return log P(evidence) of many rows of codes, shape (rows,), in double precision; see ``score``.
+
+        Any network can be asked; what ``given`` says of a variable with codes is left out.
+        """
+        shared = {name: vector for name, vector in given.items() if name not in codes}
+        program = self._program_for([*codes, *shared])
+        if program is None or any(name in program.above for name in codes):
+            vectors = {name: meanings[name][code] for name, code in codes.items()}
+            return self.batch_marginals({**shared, **vectors}, [], allow_impossible=True).evidence_log
+        return self.score(codes, meanings=meanings, given=shared, dtype=np.float64)[1]
 
     def _score_rows(
         self,
@@ -296,21 +326,39 @@ class Engine:
         dtype: type[np.floating[Any]],
         pool: ThreadPoolExecutor,
         threads: int,
-        scale_log: float,
-    ) -> tuple[Array, Array]:
-        kernel = self._kernel(program, dtype)
-        count = len(rows.codes)
+    ) -> tuple[Array, Array, NDArray[np.int64]]:
+        """Return posteriors, logarithms, and the rows that even double precision cannot answer."""
+        kernel, count = self._kernel(program, dtype), len(rows.codes)
+        if not count:
+            return np.zeros((0, program.entities)), np.zeros(0), np.zeros(0, dtype=np.int64)
         size = max(1, min(CHUNK_ROWS, -(-count // threads)))
         parts = [rows.part(slice(start, start + size)) for start in range(0, count, size)]
         run: Callable[[Rows], Answers] = kernel.run
         found = list(pool.map(run, parts) if threads > 1 else map(run, parts))
-        entity = np.concatenate([a.entity for a in found]) if found else np.zeros((0, program.entities))
-        evidence_log = np.concatenate([a.evidence_log for a in found]) if found else np.zeros(0)
-        doubtful = np.flatnonzero(np.concatenate([a.flags for a in found])) if found else np.zeros(0, dtype=np.int64)
+        entity = np.concatenate([answers.entity for answers in found])
+        evidence_log = np.concatenate([answers.evidence_log for answers in found])
+        doubtful = np.flatnonzero(np.concatenate([answers.flags for answers in found]))
         if len(doubtful) and dtype is not np.float64:
-            again, logs = self._score_rows(program, rows.part(doubtful), np.float64, pool, 1, 0.0)
-            entity[doubtful], evidence_log[doubtful] = again, logs
-        return entity, evidence_log + scale_log
+            again = self._score_rows(program, rows.part(doubtful), np.float64, pool, 1)
+            entity[doubtful], evidence_log[doubtful] = again[:2]
+            doubtful = doubtful[again[2]]
+        return entity, evidence_log, doubtful
+
+    def _in_general(
+        self,
+        codes: Mapping[str, NDArray[np.integer[Any]]],
+        meanings: Mapping[str, Array],
+        given: Mapping[str, Array],
+        rows: NDArray[np.int64],
+    ) -> tuple[Array, Array]:
+        """Return posteriors and logarithms of some rows by general elimination."""
+        likelihood = dict(given)
+        for name, values in codes.items():
+            code, states = np.asarray(values)[rows], self.tables[name].values.shape[-1]
+            meant = meanings.get(name, np.eye(states))[np.maximum(code, 0)]
+            likelihood[name] = np.where((code < 0)[:, None], likelihood.get(name, np.ones(states)), meant)
+        found = batch_marginals(self.tables, likelihood, [ENTITY], allow_impossible=True)
+        return found.posterior[ENTITY], found.evidence_log
 
     def _code_rows(
         self,

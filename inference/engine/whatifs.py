@@ -26,6 +26,7 @@ class Survey:
     joints: Joints
     observed: frozenset[str]
     evidence_log: float
+    weights: Array
 
     @property
     def entity(self) -> Array:
@@ -36,6 +37,17 @@ class Survey:
     def subtype(self) -> Array:
         """The posterior of the subtype, shape (subtypes,)."""
         return np.asarray(self.joints.lanes @ self.program.members[1])
+
+    def contexts(self) -> tuple[tuple[str, ...], Array]:
+        """Return the contexts that act below the lanes, and P(their states, lane | evidence).
+
+        The joint has shape (*cardinalities, lanes), in the order of the names.
+        """
+        interface = [v for v in self.program.inner if v.table is None]
+        joint = self.joints.values[self.joints.parts.weights] * self.weights[:, : len(self.program.pairs)]
+        by_bits = joint.reshape(*(1 << v.bits for v in reversed(interface)), joint.shape[-1])
+        cut = by_bits[tuple(slice(None, v.states) for v in reversed(interface))]
+        return tuple(v.name for v in reversed(interface)), np.asarray(cut)
 
     def posterior(self, name: str) -> Array:
         """Return the posterior of entity, subtype or any variable below, shape (states,)."""

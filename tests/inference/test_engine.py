@@ -383,6 +383,9 @@ def test_too_many_bits_and_too_wide_steps_go_to_general_elimination(monkeypatch:
         assert engine.program is not None
         found = engine.marginals(seen, [ENTITY])
         np.testing.assert_allclose(found.posterior[ENTITY], wanted.posterior[ENTITY], atol=1e-9)
+        scores, logs = engine.score({name: np.array([1, 1]) for name in seen})
+        np.testing.assert_allclose(scores, [wanted.posterior[ENTITY]] * 2, atol=1e-9)
+        np.testing.assert_allclose(logs, wanted.evidence_log, atol=1e-9)
         with pytest.raises(TooWideError):
             engine.survey(seen)
         log = engine.batch_marginals({n: v[None] for n, v in seen.items()}, [ENTITY]).evidence_log
