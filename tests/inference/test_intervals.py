@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from hepagraph.inference import Reasoner
+from hepagraph.inference import Reasoner, Table, marginals
+from hepagraph.inference.compiling import build_tables
 from hepagraph.inference.drawing import PARTS, draw_tables
 from hepagraph.inference.evaluation.coverage import check_coverage
-from hepagraph.inference.network import ENTITY
+from hepagraph.inference.interval import draw_posteriors
+from hepagraph.inference.network import ENTITY, SUBTYPE
+
+Array = NDArray[np.float64]
+
+
+def one_draw_after_the_other(
+    reasoner: Reasoner, likelihood: Mapping[str, Array], seed: int, draws: int, parts: Collection[str]
+) -> Array:
+    """The posterior of the entity under each draw, every table built and every network eliminated in full."""
+    skeleton, network = reasoner.skeleton, reasoner.network
+    names, widening = [*skeleton.contexts, *skeleton.mechanisms, *skeleton.features], skeleton.policy.interval_widening
+    drawn = draw_tables(skeleton.reconciliation, names, seed, draws, parts, widening)
+    for name in skeleton.contexts:
+        drawn[name][:, -1] = skeleton.values[name][-1]
+    found = []
+    for draw in range(draws):
+        values = {name: table[draw] for name, table in drawn.items()}
+        upper = {*skeleton.contexts, ENTITY, SUBTYPE, *skeleton.mechanisms}
+        tables = build_tables(skeleton, values, upper)
+        for name in skeleton.features:
+            ratio = values[name][:-1] / skeleton.values[name][:-1]
+            table = network.tables[name]
+            causes = table.values.ndim - ratio.ndim
+            tilted = table.values * ratio.reshape(*ratio.shape[:-1], *(1,) * causes, ratio.shape[-1])
+            tables[name] = Table(name, table.parents, tilted / tilted.sum(axis=-1, keepdims=True))
+        ordered = {name: tables[name] for name in network.layers}
+        found.append(marginals(ordered, likelihood, [ENTITY]).posterior[ENTITY])
+    return np.array(found)
+
+
+@pytest.mark.parametrize("parts", [PARTS, *((part,) for part in PARTS)], ids="-".join)
+def test_all_draws_at_once_equal_one_after_the_other(reasoner: Reasoner, parts: tuple[str, ...]) -> None:
+    network, rng = reasoner.network, np.random.default_rng(5)
+    for _ in range(6):
+        names = rng.choice([*network.variables("feature"), *network.variables("context")], size=9, replace=False)
+        likelihood = {}
+        for name in map(str, names):
+            states = len(network.states[name])
+            hard, kind = np.eye(states)[rng.integers(states)], rng.integers(3)
+            likelihood[name] = (hard, 0.9 * hard + 0.1 * rng.random(states), (rng.random(states) < 0.6) + hard)[kind]
+        found = draw_posteriors(reasoner.skeleton, network, likelihood, seed=4, draws=3, parts=parts)
+        wanted = one_draw_after_the_other(reasoner, likelihood, 4, 3, parts)
+        np.testing.assert_allclose(found, wanted, atol=1e-10, err_msg=str(sorted(likelihood)))
 
 
 def test_draws_repeat_by_seed_and_do_not_depend_on_what_else_is_drawn(skin: Reasoner) -> None:
