@@ -101,7 +101,7 @@ class _Reading:
         patient = data.get("patient", {})
         context = self._patient(patient, f"{where} / patient")
         exams = self._exams(data.get("exam"), f"{where} / exam")
-        context |= _derived(self.variables, exams)
+        context |= derived_findings(self.variables, exams)
         raw = data.get("lesions", [])
         if not isinstance(raw, list) or not raw:
             self._problem("type", f"{where} / lesions", "must be a list of at least one object")
@@ -368,7 +368,7 @@ class _Reading:
         self.problems.append(Problem(kind, where, what, allowed, close, advice))
 
 
-def _derived(variables: Mapping[str, Variable], exams: Sequence[Exam]) -> dict[str, Finding]:
+def derived_findings(variables: Mapping[str, Variable], exams: Sequence[Exam]) -> dict[str, Finding]:
     """Return what the listed examinations decide: the states that one of their modalities or agents means."""
     done = {node for exam in exams for node in (exam.modality, exam.agent) if node}
     found = {}

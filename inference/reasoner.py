@@ -162,7 +162,7 @@ class Reasoner:
         found = case if isinstance(case, Case) else self.read(case)
         entities = self.entities(differential)
         options = Options(draws if interval else 0, seed, surprise, reasons)
-        prepared = self._prepare(found, entities, prior)
+        prepared = self.prepare(found, entities, prior)
         lesions = tuple(
             self._lesion(found, lesion, entities, evidence, options)
             for lesion, evidence in zip(found.lesions, prepared, strict=True)
@@ -173,11 +173,14 @@ class Reasoner:
         self, case: Case, lesion: Lesion, targets: list[str], *, differential: str | None = None
     ) -> Mapping[str, dict[str, float]]:
         """Return the posterior of any variables for one lesion, as state -> probability."""
-        evidence = self._prepare(case, self.entities(differential), None)[case.lesions.index(lesion)]
+        evidence = self.prepare(case, self.entities(differential), None)[case.lesions.index(lesion)]
         answer = self.network.engine.marginals(evidence.likelihood, targets).posterior
         return {n: dict(zip(self.network.states[n], map(float, p), strict=True)) for n, p in answer.items()}
 
-    def _prepare(self, case: Case, entities: tuple[str, ...], prior: Mapping[str, float] | None) -> list[Prepared]:
+    def prepare(
+        self, case: Case, entities: tuple[str, ...], prior: Mapping[str, float] | None = None
+    ) -> list[Prepared]:
+        """Return every lesion's evidence as likelihood vectors; see ``preparing.prepare``."""
         return prepare(
             self.network,
             case,
@@ -186,6 +189,25 @@ class Reasoner:
             sharing=self.compiled.sharing,
             patient_level=self.compiled.patient_level,
         )
+
+    def what_if_reports(self, evidence: Prepared) -> dict[str, Array]:
+        """Return for every variable below the entity P(report, entity | all other evidence), shape (states, entities).
+
+        A report names a state and errs as reports do; variables that are not read from images are named as they are.
+
+        Raises
+        ------
+        ImpossibleEvidenceError
+            The evidence has probability zero.
+        TooWideError
+            The network's shape is not one that the engine can survey.
+        """
+        network = self.network
+        found = network.engine.survey(evidence.likelihood).what_ifs()
+        for name, base_rate in network.base_rates.items():
+            if name in found:
+                found[name] = reading_error(base_rate, network.reporting_error) @ found[name]
+        return found
 
     def entities(self, differential: str | None = None) -> tuple[str, ...]:
         """Return the entities of a differential, the default one when no name is given."""
@@ -305,13 +327,13 @@ class Reasoner:
         for name, finding in given.items():
             rest = {key: vector for key, vector in likelihood.items() if key != name}
             without = self.network.engine.marginals(rest, [ENTITY]).posterior[ENTITY]
-            statements = self._statements(name, leading, finding, answer.posterior[SUBTYPE])
+            statements = self.statements(name, leading, finding, answer.posterior[SUBTYPE])
             reasons.append(
                 Reason(name, self.network.labels[name], finding.given, full - _log_odds(without, row), statements)
             )
         return tuple(sorted(reasons, key=lambda reason: -abs(reason.likelihood_ratio_log)))
 
-    def _statements(self, name: str, leading: str, finding: Finding, subtypes: Array) -> tuple[Statement, ...]:
+    def statements(self, name: str, leading: str, finding: Finding, subtypes: Array) -> tuple[Statement, ...]:
         """Return the leading entity's statements that speak of what was seen, best grade first."""
         states = self.network.states[SUBTYPE]
         own = [i for i, s in enumerate(states) if self.network.parent_of[s] == leading]

@@ -29,12 +29,15 @@ COMMANDS = {
     "demo": ("posterior_command", "demo"),
     "evaluate": ("evaluate_command", "evaluate"),
     "evidence": ("evidence_commands", "evidence"),
+    "explain": ("explain_command", "explain"),
     "export": ("export_command", "export"),
+    "next-best": ("next_best_command", "next_best"),
     "ontology": ("ontology_commands", "ontology"),
     "posterior": ("posterior_command", "posterior"),
     "recommend": ("recommend_command", "recommend"),
     "response": ("response_command", "response"),
     "sparql": ("sparql_command", "sparql"),
+    "what-if": ("what_if_command", "what_if"),
 }
 
 

@@ -63,12 +63,12 @@ def posterior(
         reasoner.posterior,
         differential=differential,
         interval=interval,
-        prior=None if prior is None else _weights(prior),
+        prior=None if prior is None else prior_weights(prior),
     )
     _write(reasoner, answer_all(values, reasoner.read, ask), as_json)
 
 
-def _weights(text: str) -> dict[str, float]:
+def prior_weights(text: str) -> dict[str, float]:
     """Return the weights that ``name=number,...`` gives; the reasoner checks the names."""
     found: dict[str, float] = {}
     problems = []

@@ -1,0 +1,255 @@
+"""What to look at next: unobserved findings and whole examinations, ranked by what they tell about the entity.
+
+The measure is the mutual information of the entity and the report, given all that is known: by how many bits the
+answer is expected to become surer (Lindley 1956). Reports err as readers do. An examination shows several findings; its
+information is that of its most telling ones together, computed over all their combinations, so it is a lower bound.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepagraph.inference.assessability import Exam
+from hepagraph.inference.case import derived_findings
+from hepagraph.inference.network import ENTITY
+from hepagraph.inference.replicates import reading_error
+
+if TYPE_CHECKING:
+    from hepagraph.inference.case import Case, Lesion
+    from hepagraph.inference.preparing import Prepared
+    from hepagraph.inference.reasoner import Reasoner
+
+Array = NDArray[np.float64]
+TOGETHER = 3  # findings of an examination that are taken together
+WORTH = 0.05  # bits below which nothing more is worth looking for
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An unobserved finding.
+
+    ``information`` is in bits. ``chance_of_change`` is the probability that another entity comes out on top, and
+    ``outcomes`` are the reports with their probability and the entity that each would put on top, likeliest first.
+    """
+
+    variable: str
+    label: str
+    information: float
+    chance_of_change: float
+    outcomes: tuple[tuple[str, float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """An examination that was not done, with its most telling findings; ``information`` is theirs together, in bits."""
+
+    modality: str
+    agent: str | None
+    information: float
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NextBest:
+    """What to look at next in one lesion.
+
+    ``uncertainty`` is the entropy of the answer in bits: what a perfect test such as histology would tell.
+    ``looks`` are findings that the examinations at hand can show, ``protocols`` examinations that were not done.
+    """
+
+    lesion: str
+    leading: str
+    uncertainty: float
+    looks: tuple[Look, ...]
+    protocols: tuple[Protocol, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Whether no finding and no examination is expected to tell more than ``WORTH`` bits."""
+        return all(found.information < WORTH for found in (*self.looks, *self.protocols))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ranking as a JSON object; information and uncertainty are in bits."""
+        return {
+            "id": self.lesion,
+            "leading": self.leading,
+            "uncertainty": self.uncertainty,
+            "enough": self.enough,
+            "findings": [
+                {
+                    "finding": look.variable,
+                    "information": look.information,
+                    "chance_of_change": look.chance_of_change,
+                    "outcomes": [
+                        {"state": state, "probability": probability, "leading": entity}
+                        for state, probability, entity in look.outcomes
+                    ],
+                }
+                for look in self.looks
+            ],
+            "protocols": [
+                {
+                    "modality": protocol.modality,
+                    "contrast_agent": protocol.agent,
+                    "information": protocol.information,
+                    "findings": list(protocol.findings),
+                }
+                for protocol in self.protocols
+            ],
+        }
+
+
+def next_best(
+    reasoner: Reasoner,
+    case: Case,
+    *,
+    differential: str | None = None,
+    prior: Mapping[str, float] | None = None,
+) -> tuple[NextBest, ...]:
+    """Return for each lesion what to look at next.
+
+    Raises
+    ------
+    CaseError
+        The case, the differential or the prior is bad.
+    """
+    prepared = reasoner.prepare(case, reasoner.entities(differential), prior)
+    return tuple(
+        _of_lesion(reasoner, case, lesion, evidence) for lesion, evidence in zip(case.lesions, prepared, strict=True)
+    )
+
+
+def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepared) -> NextBest:
+    network = reasoner.network
+    entities = network.states[ENTITY]
+    open_features = [
+        name
+        for name in network.variables("feature")
+        if name not in lesion.findings and name not in lesion.not_assessable and name not in evidence.likelihood
+    ]
+    joints = reasoner.what_if_reports(evidence)
+    answer = network.engine.marginals(evidence.likelihood, [ENTITY]).posterior[ENTITY]
+    leading = int(answer.argmax())
+    looks = [
+        _look(network.states[name], network.labels[name], name, joints[name], leading, entities)
+        for name in open_features
+        if _shows(reasoner, name, case.exams)
+    ]
+    looks.sort(key=lambda look: (-look.information, look.variable))
+    protocols = [
+        found
+        for exam in _candidates(reasoner, case.exams)
+        if (found := _protocol(reasoner, case, evidence, exam, open_features)) is not None
+    ]
+    protocols.sort(key=lambda protocol: (-protocol.information, protocol.modality, protocol.agent or ""))
+    return NextBest(lesion.id, entities[leading], entropy(answer), tuple(looks), tuple(protocols))
+
+
+def entropy(probabilities: Array) -> float:
+    """Return the entropy of a distribution in bits.
+
+    >>> entropy(np.array([0.5, 0.25, 0.25]))
+    1.5
+    """
+    inside = probabilities[probabilities > 0]
+    return float(-(inside * np.log2(inside)).sum())
+
+
+def information(joint: Array) -> float:
+    """Return the mutual information in bits of the two axes of a joint that sums to one.
+
+    >>> information(np.array([[0.5, 0.0], [0.0, 0.5]]))
+    1.0
+    """
+    return max(0.0, entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1)) - entropy(joint.ravel()))
+
+
+def _look(states: Sequence[str], label: str, name: str, joint: Array, leading: int, entities: Sequence[str]) -> Look:
+    shares, tops = joint.sum(axis=1), joint.argmax(axis=1)
+    outcomes = [(state, float(p), entities[top]) for state, p, top in zip(states, shares, tops, strict=True)]
+    changes = float(shares[tops != leading].sum())
+    return Look(name, label, information(joint), changes, tuple(sorted(outcomes, key=lambda item: -item[1])))
+
+
+def _shows(reasoner: Reasoner, name: str, exams: Sequence[Exam]) -> bool:
+    variable = reasoner.reader.variables[name]
+    return reasoner.reader.assessability.reason_against(variable, variable.states, exams) is None
+
+
+def _candidates(reasoner: Reasoner, exams: Sequence[Exam]) -> list[Exam]:
+    """Return every examination that was not done: each modality alone, and with each agent that is given with it."""
+    agents = reasoner.reader.assessability.modalities_of_agent
+    modalities = [
+        node
+        for variable in reasoner.reader.variables.values()
+        if variable.section == "exam"
+        for node in (variable.nodes[state] for state in variable.states)
+        if node not in agents
+    ]
+    found = [Exam(modality) for modality in modalities]
+    found += [Exam(modality, agent) for modality in modalities for agent, used in agents.items() if modality in used]
+    return [exam for exam in found if exam not in exams]
+
+
+def _protocol(
+    reasoner: Reasoner, case: Case, evidence: Prepared, exam: Exam, open_features: Sequence[str]
+) -> Protocol | None:
+    """Return the worth of an examination, or None where it shows nothing that those at hand do not."""
+    network = reasoner.network
+    if not case.exams or (exam.agent is None and _has_agents(reasoner, exam)):
+        return None
+    new = [n for n in open_features if _shows(reasoner, n, [exam]) and not _shows(reasoner, n, case.exams)]
+    if not new:
+        return None
+    decided = derived_findings(reasoner.reader.variables, [exam])
+    given = {n: np.asarray(f.likelihood) for n, f in decided.items() if n not in evidence.likelihood}
+    seen = {**evidence.likelihood, **given}
+    survey = network.engine.survey(seen).what_ifs()
+    channels = {name: _channel(reasoner, name) for name in new}
+    single = {name: information(channels[name] @ survey[name]) for name in new}
+    best = sorted(new, key=lambda name: (-single[name], name))[:TOGETHER]
+    together = joint_information(reasoner, seen, {name: channels[name] for name in best})
+    spelt = {node: n for v in reasoner.reader.variables.values() for n, node in v.nodes.items()}
+    modality = spelt.get(exam.modality or "", exam.modality or "")
+    agent = None if exam.agent is None else spelt.get(exam.agent, exam.agent)
+    return Protocol(modality, agent, together, tuple(best))
+
+
+def _has_agents(reasoner: Reasoner, exam: Exam) -> bool:
+    return any(exam.modality in used for used in reasoner.reader.assessability.modalities_of_agent.values())
+
+
+def _channel(reasoner: Reasoner, name: str) -> Array:
+    """Return P(report | true state), shape (states, states)."""
+    network = reasoner.network
+    if name in network.base_rates:
+        return reading_error(network.base_rates[name], network.reporting_error)
+    return np.eye(len(network.states[name]))
+
+
+def joint_information(reasoner: Reasoner, given: Mapping[str, Array], channels: Mapping[str, Array]) -> float:
+    """Return the mutual information in bits of the entity and the reports of several findings together.
+
+    Parameters
+    ----------
+    given
+        Likelihood vectors, shape (states,), of what is known.
+    channels
+        For each finding P(report | true state), shape (reports, states).
+
+    Raises
+    ------
+    ImpossibleEvidenceError
+        What is known has probability zero.
+    """
+    combinations = np.array(list(itertools.product(*(range(len(channel)) for channel in channels.values()))))
+    likelihood = {**given, **{n: c[combinations[:, i]] for i, (n, c) in enumerate(channels.items())}}
+    found = reasoner.network.engine.batch_marginals(likelihood, [ENTITY], allow_impossible=True)
+    weights = np.exp(found.evidence_log - np.logaddexp.reduce(found.evidence_log))
+    return information(found.posterior[ENTITY] * weights[:, None])

@@ -1,0 +1,87 @@
+"""Write ledgers as plain text for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from hepagraph.inference.ledger import Entry, Ledger
+from hepagraph.inference.result import NOTICE
+from hepagraph.ontology.errors import printable
+from hepagraph.service.text import percent
+
+_WIDTH = 12
+_LEAST = 0.05
+
+
+def ledgers_text(case: str, ledgers: Sequence[Ledger], labels: Mapping[str, str]) -> str:
+    """Return the ledgers of a case's lesions: what speaks for, what against, through what, and says who."""
+    blocks = [f"Case {printable(case)}"]
+    blocks += ["\n".join(_ledger(ledger, labels)) for ledger in ledgers]
+    return "\n\n".join([*blocks, NOTICE]) + "\n"
+
+
+def _ledger(ledger: Ledger, labels: Mapping[str, str]) -> list[str]:
+    rival = "all the others" if ledger.against is None else labels.get(ledger.against, ledger.against)
+    lines = [f"Lesion {printable(ledger.lesion)}: {labels.get(ledger.entity, ledger.entity)} against {rival}"]
+    lines.append(f"  odds {odds(ledger.before)} before any of this, {odds(ledger.after)} after all of it")
+    shown = [entry for entry in ledger.entries if abs(entry.weight) >= _LEAST]
+    for title, chosen in (
+        ("speaks for it", [entry for entry in shown if entry.weight > 0]),
+        ("speaks against it", [entry for entry in shown if entry.weight < 0]),
+    ):
+        lines.append(f"  {title}: {times(sum(entry.weight for entry in chosen))}" if chosen else f"  {title}: nothing")
+        for entry in chosen:
+            lines += _entry(entry, labels)
+    hidden = [entry for entry in ledger.entries if abs(entry.weight) < _LEAST]
+    if hidden:
+        names = ", ".join(entry.label for entry in hidden)
+        lines.append(f"  hardly moves it: {names} ({times(sum(entry.weight for entry in hidden))} together)")
+    groups = {m: entries for m, entries in ledger.by_mechanism().items() if len(entries) > 1}
+    for mechanism, entries in groups.items():
+        total = times(sum(entry.weight for entry in entries))
+        lines.append(f"  one cause: {labels.get(mechanism, mechanism)} ({total}) in {_names(entries)}")
+    return lines
+
+
+def _names(entries: Sequence[Entry]) -> str:
+    return ", ".join(entry.label for entry in entries)
+
+
+def odds(log_odds: float) -> str:
+    """Return odds as a reader writes them, with the probability.
+
+    >>> odds(math.log(3)), odds(-math.log(4))
+    ('3 : 1 (75.0 %)', '1 : 4 (20.0 %)')
+    """
+    ratio = math.exp(min(abs(log_odds), 700.0))
+    text = f"{ratio:.3g}"
+    probability = 1 / (1 + math.exp(-log_odds)) if abs(log_odds) < 700 else float(log_odds > 0)
+    return f"{text} : 1 ({percent(probability)})" if log_odds >= 0 else f"1 : {text} ({percent(probability)})"
+
+
+def times(weight: float) -> str:
+    """Return a weight of log-odds as a factor of the odds.
+
+    >>> times(math.log(2.5)), times(-math.log(4))
+    ('x 2.5', '/ 4')
+    """
+    return f"{'x' if weight >= 0 else '/'} {math.exp(min(abs(weight), 700.0)):.3g}"
+
+
+def _entry(entry: Entry, labels: Mapping[str, str]) -> list[str]:
+    given = printable(entry.given.replace("_", " "))
+    line = f"    {times(entry.weight):<{_WIDTH}}{entry.label}" + (f": {given}" if given else "")
+    if entry.mechanisms:
+        line += f"  (through {', '.join(labels.get(m, m) for m in entry.mechanisms[:2])})"
+    lines = [line]
+    for flip in entry.flips[:1]:
+        state = flip.state.replace("_", " ")
+        lines.append(
+            f"{'':{_WIDTH + 4}}were it {state}: {labels.get(flip.entity, flip.entity)} {percent(flip.probability)}"
+        )
+    for statement in entry.statements[:2]:
+        row = f" [{statement.row_id}]" if statement.row_id else ""
+        source = f"{statement.figure()}, grade {statement.grade}, {statement.source.short()}{row}"
+        lines.append(f"{'':{_WIDTH + 4}}{source}")
+    return lines

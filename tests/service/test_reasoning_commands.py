@@ -1,0 +1,92 @@
+"""``hepagraph explain``, ``what-if`` and ``next-best``: text, JSON, and errors that leave standard output empty."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hepagraph.inference import Reasoner
+from hepagraph.inference.result import NOTICE
+from hepagraph.service.cli import main
+
+
+@pytest.fixture(autouse=True)
+def loaded_once(monkeypatch: pytest.MonkeyPatch, reasoner: Reasoner) -> None:
+    load = Reasoner.load
+    monkeypatch.setattr(Reasoner, "load", lambda folder=None, **more: load(folder, **more) if folder else reasoner)
+
+
+@pytest.fixture(scope="module")
+def told(data: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((data / "next_best_cases.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture
+def case(told: dict[str, Any], root: Path) -> Path:
+    return root / "examples" / str(told["what_if"]["file"])
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_explain(case: Path, reasoner: Reasoner) -> None:
+    result = run("explain", case)
+    assert result.exit_code == 0
+    for part in ("speaks for it", "speaks against it", "before any of this", "through", "were it", "grade", NOTICE):
+        assert part in result.output
+    (answer,) = map(json.loads, run("explain", case, "--json").stdout.splitlines())
+    for lesion in answer["lesions"]:
+        total = lesion["log_odds_before"] + sum(entry["weight"] for entry in lesion["entries"])
+        assert total == pytest.approx(lesion["log_odds_after"], abs=1e-9)
+    rival = reasoner.entities()[1]
+    assert reasoner.network.labels[rival] in run("explain", case, "--against", rival).output.splitlines()[2]
+
+
+def test_next_best(case: Path, told: dict[str, Any], tmp_path: Path) -> None:
+    result = run("next-best", case, "--top", 2)
+    assert result.exit_code == 0
+    for part in ("a test that is never wrong", "on the examinations at hand", "another examination", "bits", NOTICE):
+        assert part in result.output
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(told["slow_filling"]["case"]), encoding="utf-8")
+    (answer,) = map(json.loads, run("next-best", path, "--json").stdout.splitlines())
+    assert answer["lesions"][0]["protocols"][0]["information"] > 0.05
+
+
+def test_what_if(case: Path, told: dict[str, Any]) -> None:
+    spec = told["what_if"]
+    (key, value) = next(iter(spec["change"].items()))
+    changes = ("--set", f"{key}={value}", "--drop", spec["withdraw"])
+    together = run("what-if", case, *changes)
+    assert together.exit_code == 0
+    assert f"{key}={value}, without {spec['withdraw']}" in together.output
+    apart = run("what-if", case, *changes, "--exam", spec["exam"][0]["modality"], "--each", "--sweep", spec["sweep"])
+    assert "not visible there, so withdrawn" in apart.output and NOTICE in apart.output
+    rows = [json.loads(line) for line in run("what-if", case, *changes, "--each", "--json").stdout.splitlines()]
+    assert {row["scenario"] for row in rows} == {"as it is", f"{key}={value}", f"without {spec['withdraw']}"}
+    assert sum(row["posterior"] for row in rows if row["scenario"] == "as it is") == pytest.approx(2)  # two lesions
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("what-if", "CASE"), "nothing is to be changed"),
+        (("what-if", "CASE", "--set", "x"), "cannot read"),
+        (("what-if", "CASE", "--set", "qq=1"), "unknown key"),
+        (("what-if", "CASE", "--sweep", "qq"), "unknown variable"),
+        (("what-if", "CASE", "--drop", "sex", "--lesion", "qq"), "no lesion has the id"),
+        (("explain", "CASE", "--against", "qq"), "not in the differential"),
+        (("next-best", "CASE", "--differential", "qq"), "not known"),
+    ],
+)
+def test_errors_leave_nothing_behind(case: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = run(*(case if argument == "CASE" else argument for argument in arguments))
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
