@@ -72,7 +72,8 @@ class NextBest:
     @property
     def enough(self) -> bool:
         """Whether no finding and no examination is expected to tell more than ``WORTH`` bits."""
-        return all(found.information < WORTH for found in (*self.looks, *self.protocols))
+        worth = [*(look.information for look in self.looks), *(protocol.information for protocol in self.protocols)]
+        return all(bits < WORTH for bits in worth)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the ranking as a JSON object; information and uncertainty are in bits."""
@@ -210,7 +211,7 @@ def _protocol(
     decided = derived_findings(reasoner.reader.variables, [exam])
     given = {n: np.asarray(f.likelihood) for n, f in decided.items() if n not in evidence.likelihood}
     seen = {**evidence.likelihood, **given}
-    survey = network.engine.survey(seen).what_ifs()
+    survey = network.engine.survey(seen, changes=()).what_ifs()
     channels = {name: _channel(reasoner, name) for name in new}
     single = {name: information(channels[name] @ survey[name]) for name in new}
     best = sorted(new, key=lambda name: (-single[name], name))[:TOGETHER]

@@ -128,8 +128,16 @@ class Engine:
             return None
         return {ENTITY: entity, SUBTYPE: lanes @ program.members[1]}, log + evidence.scale_log
 
-    def survey(self, likelihood: Mapping[str, Array]) -> Survey:
+    def survey(self, likelihood: Mapping[str, Array], changes: Collection[str] | None = None) -> Survey:
         """Return all marginals, all what-ifs of one finding, and every finding's information, in one backward pass.
+
+        Parameters
+        ----------
+        likelihood
+            The evidence, one vector P(what was seen | state) a variable.
+        changes
+            The variables with children of which it is to be told what other evidence would have meant; None: all.
+            Those of leaves come for nothing; every other makes the survey dearer.
 
         Raises
         ------
@@ -139,7 +147,7 @@ class Engine:
             The network's shape, or the steps, are beyond the engine.
         """
         program = self.program
-        found = None if program is None else self._survey(program, likelihood, Wanted.everything(program))
+        found = None if program is None else self._survey(program, likelihood, Wanted.everything(program, changes))
         if found is None:
             raise TooWideError("the network is too wide to answer every what-if at once; ask for marginals")
         if not np.isfinite(found.evidence_log):
@@ -172,7 +180,12 @@ class Engine:
         observed = frozenset(program.columns[column].name for column in seen)
         if weights is None:
             weights = program.weights.reshape(-1, *program.weights.shape[-2:])[context]
-        return Survey(program, joints, observed, joints.evidence_log + scale_log, np.asarray(weights))
+        fixed = frozenset(
+            program.columns[column].name
+            for column in seen
+            if program.columns[column].inner >= 0 and not joints.values[joints.parts.columns[column]].any()
+        )
+        return Survey(program, joints, observed, joints.evidence_log + scale_log, np.asarray(weights), fixed)
 
     def full_program(self) -> Program:
         """Return the program with every variable in it.

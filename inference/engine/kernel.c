@@ -40,7 +40,7 @@ typedef struct {
     int64_t weights_panel;
     const uint8_t *wanted; /* columns whose joint is wanted though nothing was seen; only for surveys */
     uint32_t wanted_bits;  /* inner variables that are wanted */
-    int32_t fix;           /* whether evidence that leaves an inner variable one state fixes it */
+    const uint8_t *loose;  /* columns that stay factors though their evidence leaves them one state; may be NULL */
     void *scratch;
     int64_t scratch_bytes;
     double *value;

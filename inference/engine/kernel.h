@@ -206,7 +206,7 @@ TARGET static void NAME(begin)(STATE *state, const hg_program *program, const hg
         if (code < 0) { /* not seen: it matters only to whoever wants its posterior */
             if (!state->keep || program->column_inner[c] || !batch->wanted[c]) continue;
             state->column_factor[c] = NAME(add)(state, (const REAL *)program->ones, mask, 0);
-        } else if (batch->entry_state[entry] >= 0 && batch->fix) {
+        } else if (batch->entry_state[entry] >= 0 && !(batch->loose && batch->loose[c])) {
             state->fixed |= (uint32_t)batch->entry_state[entry] << program->column_shift[c];
             known |= mask;
         } else {

@@ -46,8 +46,7 @@ class _Batch(ctypes.Structure):
         ("weights_panel", ctypes.c_int64),
         ("wanted", ctypes.c_void_p),
         ("wanted_bits", ctypes.c_uint32),
-        ("fix", ctypes.c_int32),
-        ("scratch", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in ("loose", "scratch")),
         ("scratch_bytes", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("value", "exponent", "flags", "posterior", "lane_posterior")),
         *((name, ctypes.c_void_p) for name in ("evidence_log", "steps", "joints")),
@@ -140,7 +139,7 @@ class _Call(threading.local):
         self.flags, self.evidence_log = np.zeros(1, dtype=np.uint8), np.empty(1)
         self.scratch = np.empty(SCRATCH_BYTES, dtype=np.uint8)
         self.steps = aligned((kernel.step_bytes,), np.uint8)
-        self.wanted = np.zeros(columns, dtype=np.uint8)
+        self.wanted, self.loose = np.zeros(columns, dtype=np.uint8), np.zeros(columns, dtype=np.uint8)
         self.batch = kernel.one_row(self)
 
 
@@ -284,7 +283,6 @@ class NativeKernel:
                 weights=weights.ctypes.data,
                 weights_at=weights_at.ctypes.data,
                 weights_panel=weights[0].size,
-                fix=1,
                 scratch=scratch.ctypes.data,
                 scratch_bytes=SCRATCH_BYTES,
             ),
@@ -302,7 +300,7 @@ class NativeKernel:
         names |= {"wanted": call.wanted, "column_mask": self._arrays["column_mask"]}
         pointers = {name: array.ctypes.data for name, array in names.items()}
         return _Batch(
-            rows=1, fix=1, weights=self.weights.ctypes.data, weights_panel=self.weights[0].size,
+            rows=1, weights=self.weights.ctypes.data, weights_panel=self.weights[0].size,
             scratch_bytes=SCRATCH_BYTES, **pointers,
         )  # fmt: skip
 
@@ -359,11 +357,12 @@ class NativeKernel:
         call = self._fill(entries, context, weights)
         joints = np.zeros((self._parts.rows, self.program.width))
         call.wanted[:] = wanted.columns
-        call.batch.wanted_bits, call.batch.fix = wanted.bits, not wanted.changes
+        call.loose[:] = wanted.loose
+        call.batch.wanted_bits, call.batch.loose = wanted.bits, call.loose.ctypes.data
         call.batch.joints = joints.ctypes.data
         call.exponent.fill(0)
         self._library.hg_survey(self.level, self._program_at, ctypes.byref(call.batch))
-        call.batch.wanted_bits, call.batch.fix = 0, 1
+        call.batch.wanted_bits, call.batch.loose = 0, None
         found = self._joints(joints, call.value, call.exponent, call.lanes, float(call.evidence_log[0]))
         return found, int(call.flags[0])
 

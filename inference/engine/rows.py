@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,17 +88,23 @@ class Wanted:
     """What a survey is to tell.
 
     ``columns``, shape (columns,), are those whose joint is wanted although nothing was seen, ``bits`` the inner
-    variables, and ``changes`` says whether also what other evidence on inner variables would have meant.
+    variables, and ``loose``, shape (columns,), the inner variables of which it is to tell what other evidence than
+    theirs would have meant; every one of them makes the survey dearer.
     """
 
     columns: NDArray[np.uint8]
     bits: int
-    changes: bool
+    loose: NDArray[np.uint8]
 
     @classmethod
-    def everything(cls, program: Program) -> Wanted:
-        """Return a wish for all that there is."""
-        return cls(np.ones(len(program.columns), dtype=np.uint8), sum(v.mask for v in program.inner), True)
+    def everything(cls, program: Program, changes: Collection[str] | None) -> Wanted:
+        """Return a wish for all that there is, with the changes of some variables only, or of all (None)."""
+        loose = [changes is None or column.name in changes for column in program.columns]
+        return cls(
+            np.ones(len(program.columns), dtype=np.uint8),
+            sum(v.mask for v in program.inner),
+            np.array(loose, dtype=np.uint8),
+        )
 
     @classmethod
     def only(cls, program: Program, names: Iterable[str]) -> Wanted:
@@ -109,7 +115,7 @@ class Wanted:
             columns[position] = 1
             if program.columns[position].inner >= 0:
                 bits |= program.columns[position].mask
-        return cls(columns, bits, False)
+        return cls(columns, bits, np.zeros(len(program.columns), dtype=np.uint8))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from hepagraph.ontology.errors import OntologyError
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Survey:
     """Everything about one case from one backward pass.
 
@@ -27,6 +28,7 @@ class Survey:
     observed: frozenset[str]
     evidence_log: float
     weights: Array
+    fixed: frozenset[str] = frozenset()
 
     @property
     def entity(self) -> Array:
@@ -65,34 +67,56 @@ class Survey:
 
         Its sum over states is the posterior without the finding; each row normalised is the posterior if the finding
         were that state.
+
+        Raises
+        ------
+        OntologyError
+            The survey took the variable's evidence as fixed (``changes``).
         """
-        position = self.program.position[name]
-        column = self.program.columns[position]
-        part = self.joints.parts.columns[position]
-        if column.inner >= 0 and name not in self.observed:
-            part = self.joints.parts.inner[column.inner]
-        found = self.joints.values[part] @ self.program.members[0]
+        if name in self.fixed:
+            raise OntologyError(f"{name} was taken as fixed; name it among the changes of the survey")
+        found = self.joints.values[self._part(self.program.position[name])] @ self.program.members[0]
         return np.asarray(found / found.sum())
 
+    def _part(self, position: int) -> slice:
+        column = self.program.columns[position]
+        if column.inner >= 0 and column.name not in self.observed:
+            return self.joints.parts.inner[column.inner]
+        return self.joints.parts.columns[position]
+
     def what_ifs(self) -> dict[str, Array]:
-        """Return ``joint`` of every variable below the entity, from one product."""
-        whole = self.joints.values @ self.program.members[0]
-        found = {}
+        """Return ``joint`` of every variable below the entity that can have one, from one product."""
+        names, starts, sizes, joint = self._joints
+        return {n: joint[a : a + size] for n, a, size in zip(names, starts, sizes, strict=True)}
+
+    @cached_property
+    def _joints(self) -> tuple[list[str], list[int], list[int], Array]:
+        """Return names, where their rows start, how many, and all joints below each other, each summing to one."""
+        names, starts, sizes, rows = [], [], [], []
         for position, column in enumerate(self.program.columns):
-            if column.mask == 0 and column.name in (ENTITY, SUBTYPE):
-                continue
-            inner = column.inner >= 0 and column.name not in self.observed
-            joint = whole[self.joints.parts.inner[column.inner] if inner else self.joints.parts.columns[position]]
-            total = joint.sum()
-            found[column.name] = joint / total if total > 0 else joint
-        return found
+            if column.name not in (ENTITY, SUBTYPE) and column.name not in self.fixed:
+                part = self._part(position)
+                names.append(column.name)
+                starts.append(len(rows))
+                sizes.append(column.states)
+                rows += range(part.start, part.stop)
+        if not rows:
+            return [], [], [], np.zeros((0, self.program.entities))
+        joint = self.joints.values[rows] @ self.program.members[0]
+        totals = np.add.reduceat(joint.sum(axis=1), starts)
+        joint /= np.repeat(np.where(totals > 0, totals, 1.0), sizes)[:, None]
+        return names, starts, sizes, joint
 
     def information(self) -> dict[str, float]:
         """Return the mutual information of the entity and each unobserved variable given the evidence, in nats."""
-        found = {}
-        for name, joint in self.what_ifs().items():
-            if name not in self.observed:
-                apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
-                inside = joint > 0
-                found[name] = max(0.0, float((joint[inside] * np.log(joint[inside] / apart[inside])).sum()))
-        return found
+        names, starts, _sizes, joint = self._joints
+        if not names:
+            return {}
+        by_state, by_entity = joint.sum(axis=1), np.add.reduceat(joint, starts, axis=0)
+        gain = np.add.reduceat(_xlogx(joint).sum(axis=1) - _xlogx(by_state), starts) - _xlogx(by_entity).sum(axis=1)
+        found = np.maximum(gain, 0.0).tolist()
+        return {name: value for name, value in zip(names, found, strict=True) if name not in self.observed}
+
+
+def _xlogx(values: Array) -> Array:
+    return np.asarray(values * np.log(np.where(values > 0, values, 1.0)))

@@ -56,7 +56,7 @@ def test_information_of_findings_together_equals_brute_force(skin: Reasoner) -> 
 
 def test_looks_equal_brute_force_on_the_real_network(reasoner: Reasoner, told: dict[str, Any]) -> None:
     network = reasoner.network
-    case = reasoner.read(told["slow_filling"]["case"])
+    case = reasoner.read(told["slow_one"]["case"])
     (found,) = next_best(reasoner, case)
     (evidence,) = reasoner.prepare(case, reasoner.entities())
     now = marginals(network.tables, evidence.likelihood, [ENTITY]).posterior[ENTITY]
@@ -73,10 +73,10 @@ def test_looks_equal_brute_force_on_the_real_network(reasoner: Reasoner, told: d
         assert look.chance_of_change == pytest.approx(changed, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", ["hepatocytes_tell_two_apart", "slow_filling"])
+@pytest.mark.parametrize("name", ["hepatocytes_tell_two_apart", "slow_one"])
 def test_the_published_direction(reasoner: Reasoner, told: dict[str, Any], name: str) -> None:
-    """Published: which agent settles which question. Contrast ultrasound may tell more; among agents of one modality
-    the published one comes first."""
+    """Published: which agent settles which question. Other modalities may tell more; among agents of one
+    modality the published one comes first."""
     case = told[name]["case"]
     (found,) = next_best(reasoner, reasoner.read(case), prior=told[name]["prior"])
     own = [p for p in found.protocols if p.modality == case["exam"][0]["modality"]]

@@ -54,7 +54,7 @@ def test_next_best(case: Path, told: dict[str, Any], tmp_path: Path) -> None:
     for part in ("a test that is never wrong", "on the examinations at hand", "another examination", "bits", NOTICE):
         assert part in result.output
     path = tmp_path / "case.json"
-    path.write_text(json.dumps(told["slow_filling"]["case"]), encoding="utf-8")
+    path.write_text(json.dumps(told["slow_one"]["case"]), encoding="utf-8")
     (answer,) = map(json.loads, run("next-best", path, "--json").stdout.splitlines())
     assert answer["lesions"][0]["protocols"][0]["information"] > 0.05
 
