@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.engine.networks import Codes, Subject, draw, part, records
 from benchmarks.engine.peers import AGRUM, PGMPY, Agrum, Pgmpy, agrum_network
-from benchmarks.engine.timing import Measure, Rates, Work, best, interleave, ratio
+from benchmarks.engine.timing import Measure, Rates, Work, best, cores_used, interleave, ratio
 from hepagraph.inference.engine import Engine
 from hepagraph.inference.network import Network
 
@@ -66,7 +66,11 @@ def measure(network: Network, subject: Subject, *, rounds: int = 9, rows: int = 
         "NumPy, float32": scoring(plain, codes, 2**13),
     }
     rates = interleave(contenders, rounds)
-    return rates, measures_of(rates)
+    cores = cores_used(contenders["float32, 2 threads"], rounds)
+    return rates, [
+        *measures_of(rates),
+        Measure("batch_cores", "cores that the machine gave to 2 threads", cores, unit=""),
+    ]
 
 
 def measures_of(rates: Rates) -> list[Measure]:

@@ -72,10 +72,10 @@ def measure(subject: Subject, *, rows: tuple[int, ...] = ROWS) -> tuple[dict[str
         path = Path(folder) / "tables.npz"
         save(subject, path)
         for count in rows:
-            found[f"{count} rows, chunk {CHUNKS[1]}"] = _run(path, count, CHUNKS[1])
-        for chunk in CHUNKS:
+            found[f"{count} rows, chunk {CHUNKS[0]}"] = _run(path, count, CHUNKS[0])
+        for chunk in CHUNKS[1:]:
             found[f"{10**6} rows, chunk {chunk}"] = _run(path, 10**6, chunk)
-    of_rows = [found[f"{count} rows, chunk {CHUNKS[1]}"] for count in rows]
+    of_rows = [found[f"{count} rows, chunk {CHUNKS[0]}"] for count in rows]
     of_chunk = [found[f"{10**6} rows, chunk {chunk}"] for chunk in CHUNKS]
     slopes = [(b - a) / (d - c) for a, b, c, d in zip(of_chunk, of_chunk[1:], CHUNKS, CHUNKS[1:], strict=False)]
     growth = Spread.of(size / of_rows[0] for size in of_rows)

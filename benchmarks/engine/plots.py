@@ -56,8 +56,8 @@ def _lines(
     if logarithmic:
         axes.set_xscale("log")
     if percent:
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
-    axes.legend(frameon=False)
+        axes.set_xticks(at, [f"{100 * value:.0f} %" for value in at])
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return _save(figure, path)
 
 
@@ -78,7 +78,8 @@ def _bars(curve: list[dict[str, Any]], path: Path) -> Path:
         f"{point['network'].replace(', ', chr(10))}\n{point['parameters'] / 1000:,.0f} k parameters" for point in curve
     ]
     axes.set_xticks(range(len(curve)), names, fontsize=8)
-    axes.legend(frameon=False)
+    axes.set_xlim(-0.5, len(curve) - 0.5)
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return _save(figure, path)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.engine.batch import SLICES, agrum_contenders, scoring
 from benchmarks.engine.networks import SHAPES, Codes, Subject, draw, synthetic
-from benchmarks.engine.timing import Spread, Work, best, interleave, ratio
+from benchmarks.engine.timing import Rates, Spread, Work, best, interleave, ratio
 from hepagraph.inference.engine import Engine
 from hepagraph.ontology.errors import OntologyError
 
@@ -33,7 +33,7 @@ def streaming(engine: Engine, codes: Codes, rows: int, threads: int) -> Work:
     return work
 
 
-def point(rates: Any, **where: Any) -> dict[str, Any]:
+def point(rates: Rates, **where: Any) -> dict[str, Any]:
     """Return a point of a curve: ratios to pyAgrum's best for one thread and two."""
     peer = best(rates, "pyAgrum")
     found: dict[str, Spread] = {name: ratio(rates, name, peer) for name in ("1 thread", "2 threads")}
@@ -54,8 +54,9 @@ def by_rows(subject: Subject) -> Curve:
     return curve
 
 
-def _rates(contenders: dict[str, Work], rows: int) -> Any:
-    return interleave(contenders, 7 if rows <= 10**5 else 3 if rows <= 10**6 else 1)
+def _rates(contenders: dict[str, Work], rows: int) -> Rates:
+    rounds = 7 if rows <= 10**5 else 3 if rows <= 10**6 else 1
+    return interleave(contenders, rounds, warm=rounds > 1)
 
 
 def by_missing(subject: Subject) -> Curve:

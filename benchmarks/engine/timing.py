@@ -81,14 +81,14 @@ class Measure:
         return f"{line}; bar {sign} {number(self.bar)}: {'reached' if self.reached else 'NOT REACHED'}"
 
 
-def interleave(contenders: Mapping[str, Work], rounds: int) -> Rates:
+def interleave(contenders: Mapping[str, Work], rounds: int, *, warm: bool = True) -> Rates:
     """Return each contender's rate in each round; all are in turn, and each round starts with another one.
 
-    A first round only warms up.
+    A first round only warms up, unless ``warm`` is false.
     """
     names = list(contenders)
     rates: dict[str, list[float]] = {name: [] for name in names}
-    for name in names:
+    for name in names if warm else ():
         contenders[name](0)
     for turn in range(1, rounds + 1):
         for place in range(len(names)):
@@ -97,6 +97,16 @@ def interleave(contenders: Mapping[str, Work], rounds: int) -> Rates:
             done = contenders[name](turn)
             rates[name].append(done / (time.perf_counter() - start))
     return rates
+
+
+def cores_used(work: Work, times: int) -> Spread:
+    """Return how many cores the machine gave to some work."""
+    found = []
+    for turn in range(times):
+        wall, own = time.perf_counter(), time.process_time()
+        work(turn)
+        found.append((time.process_time() - own) / (time.perf_counter() - wall))
+    return Spread.of(found)
 
 
 def ratio(rates: Rates, name: str, peer: str) -> Spread:
