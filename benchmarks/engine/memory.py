@@ -1,6 +1,6 @@
 """Peak memory of streaming rows through the engine, each run in a process of its own.
 
-``python -m benchmarks.engine.memory TABLES ROWS CHUNK`` prints resident bytes before scoring and at the peak.
+``python -m benchmarks.engine.memory TABLES ROWS CHUNK`` prints resident bytes once loaded and at the peak.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from benchmarks.engine.timing import Measure, Spread
 from hepagraph.inference.engine import Engine
 from hepagraph.inference.network import Table
 
-CHUNKS = (2**14, 2**16, 2**18)
+CHUNKS = (2**15, 2**17, 2**18)
+DRAWN = 256
 ROWS = (10**5, 10**6, 10**7)
 MOST_SECONDS = 120.0
 
@@ -49,9 +50,9 @@ def peak() -> int:
 def stream(subject: Subject, rows: int, chunk: int) -> dict[str, int]:
     """Score rows in chunks and return resident bytes before and at the peak."""
     engine = Engine(subject.tables, subject.latent)
-    codes = draw(subject, 2**12)
+    codes = draw(subject, DRAWN)
     engine.score(codes)
-    repeats = -(-chunk // 2**12)
+    repeats = -(-chunk // DRAWN)
     codes = {name: np.tile(values, repeats)[:chunk] for name, values in codes.items()}
     before, done = peak(), 0
 
@@ -66,33 +67,32 @@ def stream(subject: Subject, rows: int, chunk: int) -> dict[str, int]:
 
 
 def measure(subject: Subject, *, rows: tuple[int, ...] = ROWS) -> tuple[dict[str, int], list[Measure]]:
-    """Return what each run took above the loaded engine, in bytes, and the measures."""
-    found: dict[str, int] = {}
+    """Return each run's peak in bytes, and the measures."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tables.npz"
         save(subject, path)
-        for count in rows:
-            found[f"{count} rows, chunk {CHUNKS[0]}"] = _run(path, count, CHUNKS[0])
-        for chunk in CHUNKS[1:]:
-            found[f"{10**6} rows, chunk {chunk}"] = _run(path, 10**6, chunk)
-    of_rows = [found[f"{count} rows, chunk {CHUNKS[0]}"] for count in rows]
-    of_chunk = [found[f"{10**6} rows, chunk {chunk}"] for chunk in CHUNKS]
-    slopes = [(b - a) / (d - c) for a, b, c, d in zip(of_chunk, of_chunk[1:], CHUNKS, CHUNKS[1:], strict=False)]
-    growth = Spread.of(size / of_rows[0] for size in of_rows)
+        of_rows = {count: _run(path, count, CHUNKS[0]) for count in rows}
+        of_chunk = {chunk: of_rows[10**6] if chunk == CHUNKS[0] else _run(path, 10**6, chunk) for chunk in CHUNKS}
+    small, middle, large = (of_chunk[chunk] for chunk in CHUNKS)
+    slopes = [(middle - small) / (CHUNKS[1] - CHUNKS[0]), (large - middle) / (CHUNKS[2] - CHUNKS[1])]
+    many, few = rows[-1], rows[0]
+    found = {f"{count} rows, chunk {CHUNKS[0]}": size for count, size in of_rows.items()}
+    found |= {f"{10**6} rows, chunk {chunk}": size for chunk, size in of_chunk.items()}
     return found, [
-        Measure("memory_rows", f"peak memory at {rows[-1]:,} rows against {rows[0]:,}, same chunk",
-                Spread(of_rows[-1] / of_rows[0], growth.low, growth.high), 1.2, most=True),
+        Measure("memory_rows", f"peak memory of {many:,} rows against {few:,}, chunks of {CHUNKS[0]:,}",
+                Spread.of([of_rows[many] / of_rows[few]]), 1.1, most=True),
         Measure("memory_chunk", "bytes per row of chunk, large chunks against small",
-                Spread(slopes[1] / slopes[0], slopes[1] / slopes[0], slopes[1] / slopes[0]), 1.25, most=True),
+                Spread.of([slopes[1] / slopes[0]]), 1.25, most=True),
         Measure("memory_bytes", "bytes for each row of a chunk", Spread.of(slopes), unit="bytes"),
+        Measure("memory_peak", f"peak of the process, chunks of {CHUNKS[0]:,}",
+                Spread.of([size / 2**20 for size in of_rows.values()]), unit="MiB"),
     ]  # fmt: skip
 
 
 def _run(path: Path, rows: int, chunk: int) -> int:
     command = [sys.executable, "-m", "benchmarks.engine.memory", str(path), str(rows), str(chunk)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=MOST_SECONDS)
-    figures = json.loads(done.stdout)
-    return int(figures["peak"]) - int(figures["before"])
+    return int(json.loads(done.stdout)["peak"])
 
 
 if __name__ == "__main__":
