@@ -82,7 +82,7 @@ def measure(subject: Subject, *, rows: tuple[int, ...] = ROWS) -> tuple[dict[str
         of_chunk = {chunk: of_rows[10**6] if chunk == CHUNKS[0] else _run(path, 10**6, chunk) for chunk in CHUNKS}
     small, middle, large = (of_chunk[chunk] for chunk in CHUNKS)
     slopes = [(middle - small) / (CHUNKS[1] - CHUNKS[0]), (large - middle) / (CHUNKS[2] - CHUNKS[1])]
-    many, few = rows[-1], rows[0]
+    many, few = rows[-1], rows[-2]  # in the first chunks memory is still being taken
     found = {f"{count} rows, chunk {CHUNKS[0]}": size for count, size in of_rows.items()}
     found |= {f"{10**6} rows, chunk {chunk}": size for chunk, size in of_chunk.items()}
     return found, [

@@ -12,7 +12,7 @@ from benchmarks.engine.batch import SLICES, agrum_contenders, scoring
 from benchmarks.engine.networks import SHAPES, Codes, Subject, draw, synthetic
 from benchmarks.engine.timing import Rates, Spread, Work, best, interleave, ratio
 from hepagraph.inference.engine import Engine
-from hepagraph.ontology.errors import OntologyError
+from hepagraph.inference.engine.program import TooWideError, compile_program
 
 Curve = list[dict[str, Any]]
 CHUNK = 2**16
@@ -85,8 +85,8 @@ def by_network(subject: Subject) -> Curve:
         codes = draw(one, rows * SLICES)
         where = {"network": one.name, "nodes": len(one.tables), "parameters": one.parameters}
         try:
-            engine.score({name: values[:1] for name, values in codes.items()})
-        except OntologyError as error:
+            compile_program(one.tables, one.latent)
+        except TooWideError as error:
             curve.append({**where, "refused": str(error), "1 thread": None, "2 threads": None})
             continue
         curve.append(point(interleave(_both(engine, one, codes, rows), 5), **where))
