@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SOURCES := pyproject.toml
 
-.PHONY: help demo test docs lint types layers terms check lock clean
+.PHONY: help demo test docs bench bench-guard lint types layers terms check lock clean
 
 help:
 	@echo "make demo    answer the built-in example case"
 	@echo "make test    run the tests"
 	@echo "make check   lint, strict types on the built wheel, import layers, no medical term in Python"
 	@echo "make docs    build the documentation into docs/_build/html"
+	@echo "make bench   measure the engine against its peers, 10 minutes on an idle machine; make bench-guard: has it become slower?"
 	@echo "make lock    renew requirements/*.lock (needs uv)"
 	@echo "make clean   remove .venv and build output"
 
@@ -51,6 +52,17 @@ $(VENV)/.docs: $(VENV)/.core requirements/docs.lock
 docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --jobs auto --quiet --doctree-dir docs/_build/doctrees docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+# One thread for the linear algebra, so that a peer's core is one core.
+bench bench-guard: export OPENBLAS_NUM_THREADS := 1
+bench bench-guard: export OMP_NUM_THREADS := 1
+bench bench-guard: export MKL_NUM_THREADS := 1
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.engine
+
+bench-guard: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks.engine.guard
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
