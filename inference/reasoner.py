@@ -193,7 +193,7 @@ class Reasoner:
     def what_if_reports(self, evidence: Prepared) -> dict[str, Array]:
         """Return for every variable below the entity P(report, entity | all other evidence), shape (states, entities).
 
-        A report names a state and errs as reports do; variables that are not read from images are named as they are.
+        A report names a state and errs as reports do; variables that are not read from pictures are named as they are.
 
         Raises
         ------

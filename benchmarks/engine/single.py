@@ -133,16 +133,16 @@ def changes(network: Network, subject: Subject, *, rounds: int = 9) -> tuple[Rat
 def everything(network: Network, subject: Subject, *, rounds: int = 9) -> tuple[Rates, list[Measure]]:
     """Measure all marginals, all flips of one finding and the worth of every feature, against the worth alone."""
     engine, agrum = Engine(subject.tables, subject.latent), agrum_network(subject)
-    cases = drawn_cases(network, subject, 4)
+    cases, features = drawn_cases(network, subject, 4), network.variables("feature")
 
     def ours(case: OneCase) -> None:
-        survey = engine.survey(case.hard)
+        survey = engine.survey(case.hard, features)
         survey.what_ifs()
         survey.information()
 
     contenders = {
         "ours": over(cases, ours, times=20),
-        "survey alone": over(cases, lambda c: engine.survey(c.hard), times=20),
+        "survey alone": over(cases, lambda c: engine.survey(c.hard, features), times=20),
     }
     for kind in ("Lazy", "ShaferShenoy"):
         ways = AgrumInformation(agrum, kind)

@@ -303,7 +303,11 @@ class Engine:
             return
         program = self._program_for([*first, *(given or {})])
         if program is None:
-            raise OntologyError(self._unknown([*first, *(given or {})]))
+            for chunk in itertools.chain([first], iterator):
+                yield self._in_general(
+                    chunk, meanings or {}, given or {}, np.arange(self._rows_of(chunk, meanings or {}))
+                )
+            return
         stacks = {
             program.position[name]: stack_of(program, program.position[name], np.asarray(vectors, dtype=np.float64))
             for name, vectors in (meanings or {}).items()
@@ -373,6 +377,20 @@ class Engine:
         found = batch_marginals(self.tables, likelihood, [ENTITY], allow_impossible=True)
         return found.posterior[ENTITY], found.evidence_log
 
+    def _rows_of(self, codes: Mapping[str, NDArray[np.integer[Any]]], meanings: Mapping[str, Array]) -> int:
+        """Return the number of rows, or refuse codes that are not good."""
+        lengths = {len(values) for values in codes.values()}
+        if len(lengths) != 1:
+            raise OntologyError(f"the arrays of codes hold {sorted(lengths)} rows; give each variable one code a row")
+        for name, values in codes.items():
+            if name not in self.tables:
+                raise OntologyError(f"the network has no variable {name!r}")
+            limit = len(meanings[name]) if name in meanings else self.tables[name].values.shape[-1]
+            array = np.asarray(values)
+            if not np.issubdtype(array.dtype, np.integer) or (array >= limit).any():
+                raise OntologyError(f"the codes of {name} must be integers below {limit}, negative where not seen")
+        return lengths.pop()
+
     def _code_rows(
         self,
         program: Program,
@@ -381,17 +399,11 @@ class Engine:
         shared: Rows,
         meanings: Mapping[str, Array],
     ) -> Rows:
-        lengths = {len(values) for values in codes.values()}
-        if len(lengths) != 1:
-            raise OntologyError(f"the arrays of codes hold {sorted(lengths)} rows; give each variable one code a row")
-        count = lengths.pop()
+        count = self._rows_of(codes, meanings)
         found = np.repeat(shared.codes, count, axis=0)
         above = [np.full(count, -1, dtype=np.int64) for _ in program.above]
         for name, values in codes.items():
             array = np.asarray(values)
-            limit = len(meanings[name]) if name in meanings else self.tables[name].values.shape[-1]
-            if not np.issubdtype(array.dtype, np.integer) or (array >= limit).any():
-                raise OntologyError(f"the codes of {name} must be integers below {limit}, negative where not seen")
             if name in program.position:
                 found[:, program.position[name]] = np.maximum(array, -1)
             elif name in meanings:
@@ -405,12 +417,6 @@ class Engine:
         else:
             context = _contexts_of(program, above, shared, count)
         return Rows(found, context, {**shared.stacks, **stacks}, shared.weights)
-
-    def _unknown(self, names: Iterable[str]) -> str:
-        unknown = [name for name in names if name not in self.tables]
-        if unknown:
-            return f"the network has no variable {unknown[0]!r}"
-        return "the network's shape is not one that rows of codes can be scored with; use batch_marginals"
 
 
 def _of_lanes(answers: Answers) -> Array:

@@ -6,22 +6,24 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MAX_INNER 32
+#define MAX_INNER 62
 #define MAX_COLUMNS 1024
 #define MAX_FACTORS 2304
 #define MAX_INPUTS 48
 #define MAX_STEPS 1024
 #define ROWS_AT_ONCE 256
 
+typedef uint64_t mask_t; /* a bit for each bit of the inner variables */
+
 typedef struct {
     int32_t lanes, columns, inner, groups;
     const int32_t *column_inner, *column_states, *column_shift;
-    const uint32_t *column_mask;
+    const mask_t *column_mask;
     const int64_t *column_table; /* addresses of P(state | lane, inner parents), shape (panels, states, 2^bits, 32) */
     const int64_t *table_panel;
-    const uint32_t *inner_mask, *prior_mask;
+    const mask_t *inner_mask, *prior_mask;
     const int32_t *topological, *inner_states;
-    uint32_t weights_mask;
+    mask_t weights_mask;
     const int32_t *group; /* of each lane; -1 for padding */
     const void *ones;
 } hg_program;
@@ -33,13 +35,13 @@ typedef struct {
     const int64_t *entry_at;    /* address of an entry's blocks */
     const int32_t *entry_state; /* the state that an entry fixes an inner variable to, or negative */
     const int64_t *column_panel; /* elements between panels */
-    const uint32_t *column_mask; /* the bits that the entries hold: those of the column, or fewer */
+    const mask_t *column_mask; /* the bits that the entries hold: those of the column, or fewer */
     const int64_t *prior_at, *prior_panel, *prior_stride, *prior_set;
     const void *weights;
     const int64_t *weights_at;
     int64_t weights_panel;
     const uint8_t *wanted; /* columns whose joint is wanted though nothing was seen; only for surveys */
-    uint32_t wanted_bits;  /* inner variables that are wanted */
+    mask_t wanted_bits;  /* inner variables that are wanted */
     const uint8_t *loose;  /* columns that stay factors though their evidence leaves them one state; may be NULL */
     void *scratch;
     int64_t scratch_bytes;
@@ -52,9 +54,9 @@ typedef struct {
     int64_t work;
 } hg_batch;
 
-static inline uint32_t soft_pext(uint32_t value, uint32_t mask) {
-    uint32_t found = 0;
-    for (uint32_t bit = 1; mask; bit += bit) {
+static inline mask_t soft_pext(mask_t value, mask_t mask) {
+    mask_t found = 0;
+    for (mask_t bit = 1; mask; bit += bit) {
         if (value & mask & -mask) found |= bit;
         mask &= mask - 1;
     }

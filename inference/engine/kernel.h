@@ -16,13 +16,13 @@ typedef REAL NAME(vec) __attribute__((vector_size(VECTOR_BYTES), aligned(VECTOR_
 typedef struct {
     const REAL *at;
     REAL *adjoint;
-    uint32_t mask, index; /* the bits it holds, and those that tell its blocks apart: none where all are one */
+    mask_t mask, index; /* the bits it holds, and those that tell its blocks apart: none where all are one */
 } NAME(factor);
 #define FACTOR NAME(factor)
 
 typedef struct {
     int32_t count, out;
-    uint32_t separator, summed;
+    mask_t separator, summed;
     int32_t inputs[MAX_INPUTS];
     REAL scale[PANEL];
 } NAME(step);
@@ -31,11 +31,11 @@ typedef struct {
 typedef struct {
     FACTOR factors[MAX_FACTORS];
     int32_t next[MAX_FACTORS];  /* lists of factors by the lowest hidden bit they hold; the last list has none */
-    int32_t bucket[33];
+    int32_t bucket[65];
     int32_t alive[MAX_FACTORS];
     int32_t count, living;
     int32_t column_factor[MAX_COLUMNS], prior_factor[MAX_INNER + 1];
-    uint32_t fixed, hidden;
+    mask_t fixed, hidden;
     char *free, *end;
     STEP *steps;
     int32_t step_count, keep;
@@ -55,7 +55,7 @@ TARGET static REAL *NAME(allocate)(STATE *state, int64_t blocks) {
     return (REAL *)at;
 }
 
-TARGET static int NAME(add)(STATE *state, const REAL *at, uint32_t mask, uint32_t index) {
+TARGET static int NAME(add)(STATE *state, const REAL *at, mask_t mask, mask_t index) {
     if (state->count >= MAX_FACTORS) {
         state->failed = 1;
         return 0;
@@ -67,21 +67,21 @@ TARGET static int NAME(add)(STATE *state, const REAL *at, uint32_t mask, uint32_
 
 /* Put a factor where the first of its hidden variables will be eliminated. */
 TARGET static inline void NAME(place)(STATE *state, int number) {
-    const uint32_t mask = state->factors[number].mask & state->hidden;
-    const int at = mask ? __builtin_ctz(mask) : 32;
+    const mask_t mask = state->factors[number].mask & state->hidden;
+    const int at = mask ? __builtin_ctzll(mask) : 64;
     state->next[number] = state->bucket[at];
     state->bucket[at] = number;
 }
 
 #define MULTIPLY_SUM(K)                                                                                               \
     do {                                                                                                              \
-        uint32_t s = 0;                                                                                               \
+        mask_t s = 0;                                                                                               \
         do {                                                                                                          \
             VEC total[VECTORS];                                                                                       \
             for (int v = 0; v < VECTORS; v++) total[v] = (VEC){0};                                                    \
-            uint32_t x = 0;                                                                                           \
+            mask_t x = 0;                                                                                           \
             do {                                                                                                      \
-                uint32_t a = fixed | s | x;                                                                           \
+                mask_t a = fixed | s | x;                                                                           \
                 const VEC *p = (const VEC *)(at[0] + (int64_t)PEXT(a, index[0]) * PANEL);                          \
                 VEC term[VECTORS];                                                                                    \
                 for (int v = 0; v < VECTORS; v++) term[v] = p[v];                                                     \
@@ -102,22 +102,22 @@ TARGET static inline void NAME(place)(STATE *state, int number) {
     } while (0)
 
 /* Multiply factors over separator | summed and sum the latter out; return the message. */
-TARGET static int NAME(send)(STATE *state, const int32_t *inputs, int count, uint32_t separator, uint32_t summed) {
+TARGET static int NAME(send)(STATE *state, const int32_t *inputs, int count, mask_t separator, mask_t summed) {
     const REAL *at[MAX_INPUTS];
-    uint32_t index[MAX_INPUTS];
+    mask_t index[MAX_INPUTS];
     for (int j = 0; j < count; j++) {
         FACTOR *factor = &state->factors[inputs[j]];
         at[j] = factor->at;
         index[j] = factor->index;
     }
-    const int64_t blocks = (int64_t)1 << __builtin_popcount(separator);
+    const int64_t blocks = (int64_t)1 << __builtin_popcountll(separator);
     REAL *start = NAME(allocate)(state, blocks);
     if (state->failed) return 0;
-    const uint32_t fixed = state->fixed;
+    const mask_t fixed = state->fixed;
     REAL *out = start;
     VEC most[VECTORS];
     for (int v = 0; v < VECTORS; v++) most[v] = (VEC){0};
-    state->work += (blocks << __builtin_popcount(summed)) * count;
+    state->work += (blocks << __builtin_popcountll(summed)) * count;
     switch (count) {
         case 1: MULTIPLY_SUM(1); break;
         case 2: MULTIPLY_SUM(2); break;
@@ -156,12 +156,12 @@ TARGET static int NAME(send)(STATE *state, const int32_t *inputs, int count, uin
 }
 
 /* Eliminate the bits of one variable. Factors that fit well inside the whole are first multiplied among themselves. */
-TARGET static void NAME(eliminate)(STATE *state, uint32_t variable) {
+TARGET static void NAME(eliminate)(STATE *state, mask_t variable) {
     int32_t inputs[MAX_INPUTS];
-    const uint32_t summed = variable & state->hidden;
+    const mask_t summed = variable & state->hidden;
     int count = 0;
-    uint32_t whole = 0;
-    for (int number = state->bucket[__builtin_ctz(summed)]; number >= 0; number = state->next[number]) {
+    mask_t whole = 0;
+    for (int number = state->bucket[__builtin_ctzll(summed)]; number >= 0; number = state->next[number]) {
         if (count == MAX_INPUTS) {
             state->failed = 1;
             return;
@@ -171,16 +171,16 @@ TARGET static void NAME(eliminate)(STATE *state, uint32_t variable) {
     }
     whole &= state->hidden;
     while (count > 2) {
-        int first = 0, second = 1, least = 33;
+        int first = 0, second = 1, least = 65;
         for (int i = 0; i < count; i++)
             for (int j = i + 1; j < count; j++) {
-                uint32_t both = (state->factors[inputs[i]].mask | state->factors[inputs[j]].mask) & state->hidden;
-                int bits = __builtin_popcount(both);
+                mask_t both = (state->factors[inputs[i]].mask | state->factors[inputs[j]].mask) & state->hidden;
+                int bits = __builtin_popcountll(both);
                 if (bits < least) least = bits, first = i, second = j;
             }
-        if (least + 2 > __builtin_popcount(whole)) break;
+        if (least + 2 > __builtin_popcountll(whole)) break;
         int32_t pair[2] = {inputs[first], inputs[second]};
-        uint32_t both = (state->factors[pair[0]].mask | state->factors[pair[1]].mask) & state->hidden;
+        mask_t both = (state->factors[pair[0]].mask | state->factors[pair[1]].mask) & state->hidden;
         int made = NAME(send)(state, pair, 2, both, 0);
         if (state->failed) return;
         inputs[first] = made;
@@ -194,20 +194,20 @@ TARGET static void NAME(eliminate)(STATE *state, uint32_t variable) {
 TARGET static void NAME(begin)(STATE *state, const hg_program *program, const hg_batch *batch, int64_t row, int panel) {
     const int32_t *codes = batch->codes + row * program->columns;
     const int64_t set = batch->prior_set ? batch->prior_set[row] : 0;
-    uint32_t needed = batch->wanted_bits, known = 0;
+    mask_t needed = batch->wanted_bits, known = 0;
     state->fixed = 0;
     state->count = state->step_count = state->failed = 0;
     memset(state->exponent, 0, sizeof state->exponent);
     memset(state->raised, 0, sizeof state->raised);
     for (int c = 0; c < program->columns; c++) {
         const int32_t code = codes[c], entry = batch->column_first[c] + code;
-        const uint32_t mask = code < 0 ? program->column_mask[c] : batch->column_mask[c];
+        const mask_t mask = code < 0 ? program->column_mask[c] : batch->column_mask[c];
         state->column_factor[c] = -1;
         if (code < 0) { /* not seen: it matters only to whoever wants its posterior */
             if (!state->keep || program->column_inner[c] || !batch->wanted[c]) continue;
             state->column_factor[c] = NAME(add)(state, (const REAL *)program->ones, mask, 0);
         } else if (batch->entry_state[entry] >= 0 && !(batch->loose && batch->loose[c])) {
-            state->fixed |= (uint32_t)batch->entry_state[entry] << program->column_shift[c];
+            state->fixed |= (mask_t)batch->entry_state[entry] << program->column_shift[c];
             known |= mask;
         } else {
             const REAL *at = (const REAL *)(uintptr_t)batch->entry_at[entry] + panel * batch->column_panel[c];
@@ -227,8 +227,8 @@ TARGET static void NAME(begin)(STATE *state, const hg_program *program, const hg
     const REAL *weights = (const REAL *)batch->weights + panel * batch->weights_panel + batch->weights_at[row];
     state->prior_factor[program->inner] = NAME(add)(state, weights, program->weights_mask, program->weights_mask);
     state->hidden = (needed | program->weights_mask) & ~known;
-    for (uint32_t left = state->hidden; left; left &= left - 1) state->bucket[__builtin_ctz(left)] = -1;
-    state->bucket[32] = -1;
+    for (mask_t left = state->hidden; left; left &= left - 1) state->bucket[__builtin_ctzll(left)] = -1;
+    state->bucket[64] = -1;
     for (int number = 0; number < state->count; number++) NAME(place)(state, number);
 }
 
@@ -236,7 +236,7 @@ TARGET static void NAME(begin)(STATE *state, const hg_program *program, const hg
 TARGET static void NAME(finish)(STATE *state, REAL *value, int *lost) {
     int possible[PANEL];
     state->living = 0;
-    for (int number = state->bucket[32]; number >= 0; number = state->next[number])
+    for (int number = state->bucket[64]; number >= 0; number = state->next[number])
         state->alive[state->living++] = number;
     for (int lane = 0; lane < PANEL; lane++) value[lane] = 1, possible[lane] = 1;
     for (int i = 0; i < state->living; i++) {
@@ -294,17 +294,17 @@ TARGET static void NAME(rows)(const hg_program *program, hg_batch *batch, int pa
 #if SURVEY
 /* ---- One row, every joint: the adjoint of a factor is the product of all others, summed over what it does not hold */
 
-TARGET static void NAME(spread)(STATE *state, const int32_t *inputs, int count, uint32_t separator, uint32_t summed,
+TARGET static void NAME(spread)(STATE *state, const int32_t *inputs, int count, mask_t separator, mask_t summed,
                                 const REAL *adjoint, const REAL *scale) {
-    const uint32_t fixed = state->fixed, hidden = state->hidden;
-    uint32_t s = 0;
+    const mask_t fixed = state->fixed, hidden = state->hidden;
+    mask_t s = 0;
     int64_t block = 0;
     do {
-        uint32_t x = 0;
+        mask_t x = 0;
         REAL from[PANEL];
         for (int lane = 0; lane < PANEL; lane++) from[lane] = adjoint[block * PANEL + lane] * scale[lane];
         do {
-            uint32_t a = fixed | s | x;
+            mask_t a = fixed | s | x;
             REAL after[MAX_INPUTS + 1][PANEL], before[PANEL];
             memcpy(after[count], from, sizeof from);
             for (int j = count - 1; j > 0; j--) {
@@ -328,15 +328,15 @@ TARGET static void NAME(spread)(STATE *state, const int32_t *inputs, int count, 
 }
 
 /* The joint of a variable's states and the lanes: adjoint times table, shape (states, lanes), in units of P(evidence). */
-TARGET static void NAME(joint)(const STATE *state, const FACTOR *factor, const REAL *table, uint32_t index,
-                               int64_t state_stride, uint32_t own, int states, double *out, int64_t lanes) {
-    const int own_shift = own ? __builtin_ctz(own) : 0;
-    const uint32_t scope = factor->mask & state->hidden, rest = scope & ~own;
+TARGET static void NAME(joint)(const STATE *state, const FACTOR *factor, const REAL *table, mask_t index,
+                               int64_t state_stride, mask_t own, int states, double *out, int64_t lanes) {
+    const int own_shift = own ? __builtin_ctzll(own) : 0;
+    const mask_t scope = factor->mask & state->hidden, rest = scope & ~own;
     for (int k = 0; k < states; k++) {
-        uint32_t s = 0;
+        mask_t s = 0;
         double sum[PANEL] = {0};
         do {
-            uint32_t a = state->fixed | s | (own ? (uint32_t)k << own_shift : 0);
+            mask_t a = state->fixed | s | (own ? (mask_t)k << own_shift : 0);
             const REAL *adjoint = factor->adjoint + (int64_t)PEXT(a, scope) * PANEL;
             const REAL *at = table + k * state_stride + (int64_t)PEXT(a, index) * PANEL;
             for (int lane = 0; lane < PANEL; lane++) sum[lane] += (double)adjoint[lane] * (double)at[lane];
@@ -363,7 +363,7 @@ TARGET static void NAME(survey)(const hg_program *program, hg_batch *batch, int 
     if (!state.failed) NAME(finish)(&state, value, &lost);
     for (int i = 0; i < state.count && !state.failed; i++) {
         FACTOR *factor = &state.factors[i];
-        int64_t blocks = (int64_t)1 << __builtin_popcount(factor->mask & state.hidden);
+        int64_t blocks = (int64_t)1 << __builtin_popcountll(factor->mask & state.hidden);
         factor->adjoint = NAME(allocate)(&state, blocks);
         if (factor->adjoint) memset(factor->adjoint, 0, (size_t)blocks * PANEL * sizeof(REAL));
     }
@@ -423,7 +423,7 @@ TARGET static void NAME(survey)(const hg_program *program, hg_batch *batch, int 
                 NAME(joint)(&state, factor, ones, 0, 0, program->column_mask[c], states, out, lanes);
             else
                 NAME(joint)(&state, factor, table, factor->mask,
-                            (int64_t)PANEL << __builtin_popcount(program->column_mask[c]), 0, states, out, lanes);
+                            (int64_t)PANEL << __builtin_popcountll(program->column_mask[c]), 0, states, out, lanes);
         }
         out += states * lanes;
     }
@@ -436,8 +436,8 @@ TARGET static void NAME(survey)(const hg_program *program, hg_batch *batch, int 
         out += program->inner_states[v] * lanes;
     }
     const FACTOR *weights = &state.factors[state.prior_factor[program->inner]];
-    const uint32_t open = program->weights_mask & state.hidden;
-    uint32_t s = 0;
+    const mask_t open = program->weights_mask & state.hidden;
+    mask_t s = 0;
     do {
         const REAL *adjoint = weights->adjoint + (int64_t)PEXT(s, open) * PANEL;
         double *to = out + (int64_t)PEXT(state.fixed | s, program->weights_mask) * lanes;

@@ -22,7 +22,7 @@ DISABLE = "HEPAGRAPH_NATIVE"
 SCRATCH_BYTES = 16 * 2**20
 CACHE_ENTRIES = 1024
 LEVELS = ("plain", "avx2", "avx512")
-MAXIMUM_COLUMNS, MAXIMUM_INNER = 1024, 32
+MAXIMUM_COLUMNS, MAXIMUM_INNER = 1024, 62
 
 
 class _Program(ctypes.Structure):
@@ -31,7 +31,7 @@ class _Program(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("column_inner", "column_states", "column_shift", "column_mask")),
         *((name, ctypes.c_void_p) for name in ("column_table", "table_panel", "inner_mask", "prior_mask")),
         *((name, ctypes.c_void_p) for name in ("topological", "inner_states")),
-        ("weights_mask", ctypes.c_uint32),
+        ("weights_mask", ctypes.c_uint64),
         *((name, ctypes.c_void_p) for name in ("group", "ones")),
     ]
 
@@ -45,7 +45,7 @@ class _Batch(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("prior_set", "weights", "weights_at")),
         ("weights_panel", ctypes.c_int64),
         ("wanted", ctypes.c_void_p),
-        ("wanted_bits", ctypes.c_uint32),
+        ("wanted_bits", ctypes.c_uint64),
         *((name, ctypes.c_void_p) for name in ("loose", "scratch")),
         ("scratch_bytes", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("value", "exponent", "flags", "posterior", "lane_posterior")),
@@ -190,11 +190,11 @@ class NativeKernel:
             "column_inner": np.array([c.inner >= 0 for c in columns], dtype=np.int32),
             "column_states": np.array([c.states for c in columns], dtype=np.int32),
             "column_shift": np.array(shifts, dtype=np.int32),
-            "column_mask": np.array([c.mask for c in columns], dtype=np.uint32),
+            "column_mask": np.array([c.mask for c in columns], dtype=np.uint64),
             "column_table": np.array([t.ctypes.data for t in self.tables], dtype=np.int64),
             "table_panel": np.array([t[0].size for t in self.tables], dtype=np.int64),
-            "inner_mask": np.array([v.mask for v in program.inner], dtype=np.uint32),
-            "prior_mask": np.array([v.scope for v in program.inner], dtype=np.uint32),
+            "inner_mask": np.array([v.mask for v in program.inner], dtype=np.uint64),
+            "prior_mask": np.array([v.scope for v in program.inner], dtype=np.uint64),
             "topological": np.array(program.topological, dtype=np.int32),
             "inner_states": np.array([v.states for v in program.inner], dtype=np.int32),
             "group": group,

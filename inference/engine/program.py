@@ -28,7 +28,7 @@ from hepagraph.ontology.errors import OntologyError
 Array = NDArray[np.float64]
 PANELS = (16, 32)  # lanes are padded to one small panel or to a multiple of large ones
 MAXIMUM_WEIGHTS = 2**24
-MAXIMUM_BITS = 31
+MAXIMUM_BITS = 62
 
 
 class TooWideError(OntologyError):

@@ -6,7 +6,7 @@
 #define SMALL_EXPONENT FLOAT_SMALL_EXPONENT
 #ifdef X86
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512vl,bmi,bmi2,fma,popcnt")))
-#define PEXT _pext_u32
+#define PEXT _pext_u64
 #define VECTOR_BYTES 64
 #define VARIANT float_avx512
 #include "kernel.h"
@@ -42,7 +42,7 @@
 #define SMALL_EXPONENT DOUBLE_SMALL_EXPONENT
 #ifdef X86
 #define TARGET __attribute__((target("avx512f,avx512dq,avx512vl,bmi,bmi2,fma,popcnt")))
-#define PEXT _pext_u32
+#define PEXT _pext_u64
 #define VECTOR_BYTES 64
 #define VARIANT double_avx512
 #include "kernel.h"

@@ -92,7 +92,10 @@ class Survey:
     @cached_property
     def _joints(self) -> tuple[list[str], list[int], list[int], Array]:
         """Return names, where their rows start, how many, and all joints below each other, each summing to one."""
-        names, starts, sizes, rows = [], [], [], []
+        names: list[str] = []
+        starts: list[int] = []
+        sizes: list[int] = []
+        rows: list[int] = []
         for position, column in enumerate(self.program.columns):
             if column.name not in (ENTITY, SUBTYPE) and column.name not in self.fixed:
                 part = self._part(position)

@@ -73,7 +73,7 @@ def test_looks_equal_brute_force_on_the_real_network(reasoner: Reasoner, told: d
         assert look.chance_of_change == pytest.approx(changed, abs=1e-12)
 
 
-@pytest.mark.parametrize("name", ["hepatocytes_tell_two_apart", "slow_one"])
+@pytest.mark.parametrize("name", ["agent_tells_two_apart", "slow_one"])
 def test_the_published_direction(reasoner: Reasoner, told: dict[str, Any], name: str) -> None:
     """Published: which agent settles which question. Other modalities may tell more; among agents of one
     modality the published one comes first."""
