@@ -35,8 +35,11 @@ def drawn_rows(
     seed: int,
     draws: int,
     parts: Collection[str] = PARTS,
+    only: Collection[str] | None = None,
 ) -> Rows:
     """Return one row for each draw of the tables that the evidence touches.
+
+    ``only`` draws the tables of some variables and leaves the others as fitted; None draws all.
 
     Raises
     ------
@@ -53,6 +56,9 @@ def drawn_rows(
     hidden = sorted({c for name in observed for c in skeleton.conditions(name) if network.layers[c] == "feature"})
     touched = sorted({*observed, *causes, *hidden})
     drawn = _drawn_tables(skeleton, (*skeleton.contexts, *touched), seed, draws, parts)
+    if only is not None:
+        fitted = skeleton.values
+        drawn = {n: t if n in only else np.broadcast_to(fitted[n], t.shape) for n, t in drawn.items()}
     position, every = program.position, np.arange(draws)
     codes = np.full((draws, len(program.columns)), -1, dtype=np.int32)
     stacks, priors = {}, {}

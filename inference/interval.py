@@ -67,8 +67,11 @@ def draw_posteriors(
     seed: int,
     draws: int,
     parts: Collection[str] = PARTS,
+    only: Collection[str] | None = None,
 ) -> Array:
     """Return the posterior of the entity under each parameter draw, shape (draws, entities).
+
+    ``only`` draws the tables of some variables and leaves the others as fitted; None draws all.
 
     Raises
     ------
@@ -78,5 +81,5 @@ def draw_posteriors(
         The evidence has probability zero.
     """
     program = network.engine.full_program()
-    rows = drawn_rows(skeleton, network, program, likelihood, seed=seed, draws=draws, parts=parts)
+    rows = drawn_rows(skeleton, network, program, likelihood, seed=seed, draws=draws, parts=parts, only=only)
     return network.engine.answer_rows(program, rows).entity

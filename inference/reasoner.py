@@ -337,7 +337,10 @@ class Reasoner:
         """Return the leading entity's statements that speak of what was seen, best grade first."""
         states = self.network.states[SUBTYPE]
         own = [i for i, s in enumerate(states) if self.network.parent_of[s] == leading]
-        likeliest = states[max(own, key=lambda i: float(subtypes[i]))]
+        return self.statements_of(name, states[max(own, key=lambda i: float(subtypes[i]))], finding)
+
+    def statements_of(self, name: str, subtype: str, finding: Finding) -> tuple[Statement, ...]:
+        """Return the statements of a subtype and its entity that speak of what was seen, best grade first."""
         variable = self.reader.variables[name]
         seen = {variable.states[position] for position in finding.states}
         conditions = {variable.nodes[state] for state in seen}
@@ -349,7 +352,7 @@ class Reasoner:
             nodes = {n for n, node in variable.nodes.items() if node in statement.states}
             return not nodes or any(leaf in seen for n in nodes for leaf in variable.leaves[n])
 
-        found = self.network.statements(name, likeliest)
+        found = self.network.statements(name, subtype)
         relevant = [statement for statement in found if speaks_of_it(statement)] or list(found)
         return tuple(sorted(relevant, key=lambda s: (s.grade, -(s.n or 0), s.id)))
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "posterior": ("posterior_command", "posterior"),
     "recommend": ("recommend_command", "recommend"),
     "response": ("response_command", "response"),
+    "sensitivity": ("sensitivity_command", "sensitivity"),
     "sparql": ("sparql_command", "sparql"),
     "what-if": ("what_if_command", "what_if"),
 }

@@ -78,6 +78,12 @@ class Survey:
         found = self.joints.values[self._part(self.program.position[name])] @ self.program.members[0]
         return np.asarray(found / found.sum())
 
+    def lane_joint(self, name: str) -> Array:
+        """Return P(state, lane, all other evidence) in units of P(evidence), shape (states, lanes); see ``joint``."""
+        if name in self.fixed:
+            raise OntologyError(f"{name} was taken as fixed; name it among the changes of the survey")
+        return np.asarray(self.joints.values[self._part(self.program.position[name])])
+
     def _part(self, position: int) -> slice:
         column = self.program.columns[position]
         if column.inner >= 0 and column.name not in self.observed:

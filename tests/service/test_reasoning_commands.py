@@ -90,3 +90,12 @@ def test_errors_leave_nothing_behind(case: Path, arguments: tuple[str, ...], mes
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
+
+
+def test_sensitivity(case: Path) -> None:
+    result = run("sensitivity", case, "--top", 2)
+    assert result.exit_code == 0
+    for part in ("drawn from their uncertainty", "->", "now from", NOTICE):
+        assert part in result.output
+    (answer,) = map(json.loads, run("sensitivity", case, "--json").stdout.splitlines())
+    assert all(lesion["ranges"] for lesion in answer["lesions"])

@@ -1,0 +1,47 @@
+"""``hepagraph sensitivity``: on which numbers an answer hangs."""
+
+from __future__ import annotations
+
+import functools
+import json
+
+import click
+
+from hepagraph.service.answering import answer_all
+from hepagraph.service.options import json_option, ontology_option, reports_errors
+from hepagraph.service.progress import progress_bar
+from hepagraph.service.reading import read_cases
+
+
+@click.command()
+@click.argument("cases", nargs=-1, required=True, metavar="CASES...")
+@json_option
+@click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
+@click.option("--top", default=6, show_default=True, type=click.IntRange(min=1), help="How many to list of each kind.")
+@ontology_option
+@reports_errors
+def sensitivity(
+    cases: tuple[str, ...], as_json: bool, differential: str | None, top: int, ontology: str | None
+) -> None:
+    """Tell on which numbers the answers to the cases hang; - reads standard input.
+
+    Ranges: how far the leading entity's probability moves when one variable's numbers alone are drawn from their
+    uncertainty. Turns: the smallest changes of one number that would put another entity beside it.
+    Nothing is written unless every case is good.
+    """
+    from hepagraph.inference.reasoner import Reasoner
+    from hepagraph.inference.sensitivity import sensitivity as asked
+    from hepagraph.service.sensitivity_text import sensitivity_text
+
+    values = read_cases(cases)
+    reasoner = Reasoner.load(ontology, progress=progress_bar("reconciling"))
+    reasoner.entities(differential)
+    ask = functools.partial(asked, reasoner, differential=differential)
+    found = answer_all(values, reasoner.read, lambda case: (case.id, ask(case)))
+    if as_json:
+        rows = [{"id": name, "lesions": [lesion.to_dict() for lesion in lesions]} for name, lesions in found]
+        text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    else:
+        labels = reasoner.network.labels
+        text = "\n".join(sensitivity_text(name, lesions, labels, top=top) for name, lesions in found)
+    click.echo(text, nl=False)
