@@ -60,11 +60,15 @@ class NextBest:
     """What to look at next in one lesion.
 
     ``uncertainty`` is the entropy of the answer in bits: what a perfect test such as histology would tell.
+    ``rival`` is the second in rank and ``separator`` the finding, on whatever examination, that best tells the two
+    apart, with the bits that it tells of the choice between them; None where there is nothing to tell.
     ``looks`` are findings that the examinations at hand can show, ``protocols`` examinations that were not done.
     """
 
     lesion: str
     leading: str
+    rival: str | None
+    separator: tuple[str, float] | None
     uncertainty: float
     looks: tuple[Look, ...]
     protocols: tuple[Protocol, ...]
@@ -80,6 +84,10 @@ class NextBest:
         return {
             "id": self.lesion,
             "leading": self.leading,
+            "rival": self.rival,
+            "separator": None
+            if self.separator is None
+            else {"finding": self.separator[0], "information": self.separator[1]},
             "uncertainty": self.uncertainty,
             "enough": self.enough,
             "findings": [
@@ -149,7 +157,28 @@ def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepare
         if (found := _protocol(reasoner, case, evidence, exam, open_features)) is not None
     ]
     protocols.sort(key=lambda protocol: (-protocol.information, protocol.modality, protocol.agent or ""))
-    return NextBest(lesion.id, entities[leading], entropy(answer), tuple(looks), tuple(protocols))
+    others = [row for row in np.argsort(-answer).tolist() if row != leading and answer[row] > 0]
+    rival = others[0] if others else None
+    apart = None if rival is None else _separator({n: joints[n] for n in open_features}, (leading, rival))
+    return NextBest(
+        lesion.id,
+        entities[leading],
+        None if rival is None else entities[rival],
+        apart,
+        entropy(answer),
+        tuple(looks),
+        tuple(protocols),
+    )
+
+
+def _separator(joints: Mapping[str, Array], pair: tuple[int, int]) -> tuple[str, float] | None:
+    """Return the finding that tells most about the choice between two entities, and how many bits; None for none."""
+    found = {}
+    for name, joint in joints.items():
+        two = joint[:, pair]
+        found[name] = information(two / two.sum())
+    best = max(found, key=lambda name: (found[name], name), default=None)
+    return None if best is None or found[best] <= 0 else (best, found[best])
 
 
 def entropy(probabilities: Array) -> float:

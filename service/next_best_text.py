@@ -23,6 +23,10 @@ def _lesion(lesion: NextBest, labels: Mapping[str, str], top: int) -> list[str]:
         f"Lesion {printable(lesion.lesion)}: {leading} on top; "
         f"a test that is never wrong would tell {lesion.uncertainty:.2f} bits"
     ]
+    if lesion.rival is not None and lesion.separator is not None:
+        name, bits = lesion.separator
+        rival = labels.get(lesion.rival, lesion.rival)
+        lines.append(f"  what best tells it from {rival}: {labels.get(name, name)} ({bits:.2f} bits of that choice)")
     if lesion.enough:
         return [*lines, "  nothing further is expected to tell much"]
     if lesion.looks:

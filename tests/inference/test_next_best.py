@@ -73,6 +73,24 @@ def test_looks_equal_brute_force_on_the_real_network(reasoner: Reasoner, told: d
         assert look.chance_of_change == pytest.approx(changed, abs=1e-12)
 
 
+def test_what_separates_the_two_best(reasoner: Reasoner, told: dict[str, Any]) -> None:
+    network = reasoner.network
+    case = reasoner.read(told["slow_one"]["case"])
+    (found,) = next_best(reasoner, case)
+    (evidence,) = reasoner.prepare(case, reasoner.entities())
+    assert found.rival is not None and found.separator is not None
+    pair = np.array([float(entity in (found.leading, found.rival)) for entity in network.states[ENTITY]])
+    given = {**evidence.likelihood, ENTITY: evidence.likelihood[ENTITY] * pair}
+    worth = {}
+    for name in network.variables("feature"):
+        if name not in case.lesions[0].findings:
+            base, size = network.base_rates.get(name), len(network.states[name])
+            channel = np.eye(size) if base is None else reading_error(base, network.reporting_error)
+            worth[name] = brute(reasoner, given, {name: channel})
+    assert found.separator[0] == max(worth, key=lambda name: worth[name])
+    assert found.separator[1] == pytest.approx(max(worth.values()), abs=1e-9)
+
+
 @pytest.mark.parametrize("name", ["agent_tells_two_apart", "slow_one"])
 def test_the_published_direction(reasoner: Reasoner, told: dict[str, Any], name: str) -> None:
     """Published: which agent settles which question. Other modalities may tell more; among agents of one
