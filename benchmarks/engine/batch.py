@@ -9,11 +9,12 @@ import numpy as np
 
 from benchmarks.engine.networks import Codes, Subject, draw, part, records
 from benchmarks.engine.peers import AGRUM, PGMPY, Agrum, Pgmpy, agrum_network
-from benchmarks.engine.timing import Measure, Rates, Work, best, cores_used, interleave, ratio
+from benchmarks.engine.timing import Measure, Rates, Work, best, hashing, interleave, ratio
 from hepagraph.inference.engine import Engine
 from hepagraph.inference.network import Network
 
 OURS = "float32, 1 thread"
+HASHING = ("hashing, 2 threads", "hashing, 1 thread")
 SLICES = 8
 
 
@@ -63,14 +64,13 @@ def measure(network: Network, subject: Subject, *, rounds: int = 9, rows: int = 
         OURS: scoring(engine, codes, rows),
         **pgmpy_contenders(network, codes, {"greedy": 40, "MinFill": 8}),
         "float32, 2 threads": scoring(engine, codes, rows, threads=2),
-        "NumPy, float32": scoring(plain, codes, 2**13),
+        HASHING[1]: hashing(1),
+        HASHING[0]: hashing(2),
+        "NumPy, float32": scoring(plain, codes, 2**14),
     }
     rates = interleave(contenders, rounds)
-    cores = cores_used(contenders["float32, 2 threads"], rounds)
-    return rates, [
-        *measures_of(rates),
-        Measure("batch_cores", "cores that the machine gave to 2 threads", cores, unit=""),
-    ]
+    idle = Measure("batch_idle", "hashing, 2 threads against 1: the cores that were free", ratio(rates, *HASHING))
+    return rates, [*measures_of(rates), idle]
 
 
 def measures_of(rates: Rates) -> list[Measure]:

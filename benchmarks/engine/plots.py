@@ -48,9 +48,7 @@ def _lines(
         median, low, high = (np.array([point[name][part] for point in curve]) for part in ("median", "low", "high"))
         axes.plot(at, median, color=colour, marker=marker, label=f"float32, {name}")
         axes.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
-    axes.axhline(BAR, color="0.35", linestyle="--", linewidth=1)
-    axes.annotate("bar", (1, BAR), xycoords=("axes fraction", "data"), xytext=(-2, 3), textcoords="offset points",
-                  ha="right", color="0.35")  # fmt: skip
+    axes.axhline(BAR, color="0.35", linestyle="--", linewidth=1, label="bar, one thread")
     axes.set_xlabel(label)
     axes.set_ylim(bottom=0)
     if logarithmic:

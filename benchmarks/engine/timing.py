@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,14 +101,15 @@ def interleave(contenders: Mapping[str, Work], rounds: int, *, warm: bool = True
     return rates
 
 
-def cores_used(work: Work, times: int) -> Spread:
-    """Return how many cores the machine gave to some work."""
-    found = []
-    for turn in range(times):
-        wall, own = time.perf_counter(), time.process_time()
-        work(turn)
-        found.append((time.process_time() - own) / (time.perf_counter() - wall))
-    return Spread.of(found)
+def hashing(threads: int) -> Work:
+    """Return work that threads cannot but share well, to see how many cores the machine has left for them."""
+    data = bytes(2**25)
+
+    def work(turn: int) -> int:
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            return len(list(pool.map(lambda _: hashlib.sha256(data).digest(), range(8))))
+
+    return work
 
 
 def ratio(rates: Rates, name: str, peer: str) -> Spread:
