@@ -88,8 +88,7 @@ def single_evidence(kernel: NativeKernel, likelihood: Mapping[str, Array]) -> Si
     for name, vector in likelihood.items():
         position = program.position.get(name)
         if position is None:
-            axis_states = _states_above(program, name)
-            given[program.above.index(name)], log = _of_context(name, vector, axis_states)
+            given[axis_of(program, name)], log = kernel.cached_context(name, vector, _of_context)
         else:
             entry, log = kernel.cached(position, vector, _checked)
             if entry is not None:
@@ -115,9 +114,10 @@ def _checked(program: Program, position: int, vector: Array) -> tuple[Stack | No
     return (None if (vectors == 1).all() else stack_of(program, position, vectors)), float(np.log(top))
 
 
-def _of_context(name: str, vector: Array, states: int) -> tuple[int | Array, float]:
+def _of_context(program: Program, name: str, vector: Array) -> tuple[int | Array, float]:
+    """Return the state that a vector leaves, -1 where it says nothing, or the vector; and its largest entry's log."""
     vectors = np.atleast_2d(np.asarray(vector, dtype=np.float64))
-    _check(name, vectors, states, 1)
+    _check(name, vectors, _states_above(program, name), 1)
     top = float(vectors.max())
     if top == 0:
         raise impossible_evidence()
@@ -127,10 +127,15 @@ def _of_context(name: str, vector: Array, states: int) -> tuple[int | Array, flo
     return (-1 if (seen == 1).all() else seen), float(np.log(top))
 
 
-def _states_above(program: Program, name: str) -> int:
+def axis_of(program: Program, name: str) -> int:
+    """Return the axis of a context above the lanes, or refuse the name."""
     if name not in program.above:
         raise OntologyError(f"the network has no variable {name!r}")
-    return int(program.weights.shape[program.above.index(name)]) - 1
+    return program.above.index(name)
+
+
+def _states_above(program: Program, name: str) -> int:
+    return int(program.weights.shape[axis_of(program, name)]) - 1
 
 
 def _check(name: str, vectors: Array, states: int, count: int) -> None:

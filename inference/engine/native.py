@@ -179,6 +179,7 @@ class NativeKernel:
         self._context_stride = self.weights.shape[-2] * self.weights.shape[-1]
         self._parts = JointParts.of(program)
         self._cache: dict[tuple[int, bytes], tuple[Entry | None, float]] = {}
+        self._contexts: dict[tuple[str, bytes], tuple[int | Array, float]] = {}
         self._call = _Call(self)
 
     def _structure(self) -> dict[str, NDArray[Any]]:
@@ -324,6 +325,19 @@ class NativeKernel:
             if len(self._cache) >= CACHE_ENTRIES:
                 self._cache.clear()
             self._cache[key] = found
+        return found
+
+    def cached_context(
+        self, name: str, vector: Array, read: Callable[[Program, str, Array], tuple[int | Array, float]]
+    ) -> tuple[int | Array, float]:
+        """Return what ``read`` makes of a context's likelihood vector, from the ones seen before where possible."""
+        key = (name, vector.tobytes())
+        found = self._contexts.get(key)
+        if found is None:
+            found = read(self.program, name, vector)
+            if len(self._contexts) >= CACHE_ENTRIES:
+                self._contexts.clear()
+            self._contexts[key] = found
         return found
 
     def run_one(self, entries: Iterable[Entry], context: int, weights: Array | None) -> tuple[Array, Array, float, int]:
