@@ -77,7 +77,7 @@ def test_help_lists_every_command_with_its_line() -> None:
 def test_commands_complete() -> None:
     completion = ShellComplete(main, {}, "hepagraph", "_HEPAGRAPH_COMPLETE")
     found = [item.value for item in completion.get_completions([], "e")]
-    assert found == ["evaluate", "evidence", "export"]
+    assert found == ["evaluate", "evidence", "explain", "export"]
     assert "--interval" in [item.value for item in completion.get_completions(["posterior"], "--")]
 
 
