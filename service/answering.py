@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
 from hepagraph.ontology.errors import CaseError, Problem
 
@@ -46,3 +47,17 @@ def placed(problem: Problem, where: str) -> Problem:
     """Return the problem with the case's place before its own."""
     place = f"{where}: {problem.where}" if problem.where else where
     return Problem(problem.kind, place, problem.what, problem.allowed, problem.nearest, problem.advice)
+
+
+class Writable(Protocol):
+    """What can be written as a JSON object."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        ...
+
+
+def lesions_json(found: Iterable[tuple[str, Iterable[Writable]]]) -> str:
+    """Return one line of JSON for each case: its id, and an object for each lesion."""
+    rows = ({"id": name, "lesions": [lesion.to_dict() for lesion in lesions]} for name, lesions in found)
+    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)

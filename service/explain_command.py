@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import json
 
 import click
 
-from hepagraph.service.answering import answer_all
+from hepagraph.service.answering import answer_all, lesions_json
 from hepagraph.service.options import json_option, ontology_option, reports_errors
 from hepagraph.service.reading import read_cases
 
@@ -43,8 +42,7 @@ def explain(
     ask = functools.partial(ledgers_of, reasoner, differential=differential, entity=entity, against=against)
     found = answer_all(values, reasoner.read, lambda case: (case.id, ask(case)))
     if as_json:
-        rows = [{"id": name, "lesions": [ledger.to_dict() for ledger in ledgers]} for name, ledgers in found]
-        text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        text = lesions_json(found)
     else:
         text = "\n".join(ledgers_text(name, ledgers, reasoner.network.labels) for name, ledgers in found)
     click.echo(text, nl=False)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import json
 
 import click
 
-from hepagraph.service.answering import answer_all
+from hepagraph.service.answering import answer_all, lesions_json
 from hepagraph.service.options import json_option, ontology_option, reports_errors
 from hepagraph.service.progress import progress_bar
 from hepagraph.service.reading import read_cases
@@ -39,8 +38,7 @@ def sensitivity(
     ask = functools.partial(asked, reasoner, differential=differential)
     found = answer_all(values, reasoner.read, lambda case: (case.id, ask(case)))
     if as_json:
-        rows = [{"id": name, "lesions": [lesion.to_dict() for lesion in lesions]} for name, lesions in found]
-        text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        text = lesions_json(found)
     else:
         labels = reasoner.network.labels
         text = "\n".join(sensitivity_text(name, lesions, labels, top=top) for name, lesions in found)
