@@ -102,9 +102,9 @@ def single_precision(subject: Subject, sets: Sequence[Evidence], entities: Array
 def measure(network: Network, *, agrum: int = 10_000, pgmpy: int = 300, seed: int = 7) -> list[Measure]:
     """Return the largest differences with their bars."""
     subject = real(network)
-    sets = list(evidence_sets(subject, agrum, seed))
-    worst, entities = against_agrum(subject, sets)
-    single, rows = single_precision(subject, sets, entities)
+    sets = list(evidence_sets(subject, max(agrum, pgmpy), seed))
+    worst, entities = against_agrum(subject, sets[:agrum])
+    single, rows = single_precision(subject, sets[:agrum], entities)
     double = against_pgmpy(network, subject, sets[:pgmpy])
     measures = [
         _difference(f"agree_agrum_{key}", f"{key}, float64, pyAgrum, {agrum:,} evidence sets", value, DOUBLE_BAR)
