@@ -227,7 +227,7 @@ class NativeKernel:
         """Return the posteriors of all rows."""
         count, width = len(rows.codes), self.program.width
         batch, keep = self._batch(rows)
-        at_once = min(count, 256)
+        at_once = min(count, self._library.hg_rows_at_once())
         value = np.empty((at_once, width))
         exponent = np.empty((at_once, width), dtype=np.int32)
         flags = np.zeros(count, dtype=np.uint8)
