@@ -169,6 +169,41 @@ class Reasoner:
         )
         return CaseResult(found.id, lesions, self.model)
 
+    def score(
+        self, codes: Mapping[str, NDArray[np.integer[Any]]], *, differential: str | None = None, threads: int = 1
+    ) -> tuple[Array, Array]:
+        """Return what ``posterior`` would of many single lesions given as codes, and log P(findings), in one call.
+
+        Parameters
+        ----------
+        codes
+            For each variable, of patient or lesion, an integer array, shape (rows,): the position of the state that
+            was reported, negative for not stated. Reports err as in ``posterior``.
+        threads
+            How many threads share the rows.
+
+        Returns
+        -------
+        tuple
+            Posteriors in single precision's accuracy, shape (rows, entities of the differential), in the order of
+            ``entities``, and logarithms, shape (rows,).
+
+        Raises
+        ------
+        CaseError
+            The differential is not known.
+        OntologyError
+            A variable is not known, or codes are out of range or of different length.
+        """
+        network, entities = self.network, self.entities(differential)
+        errors = {
+            n: reading_error(base, network.reporting_error) for n, base in network.base_rates.items() if n in codes
+        }
+        rows = [network.states[ENTITY].index(entity) for entity in entities]
+        member = np.isin(np.arange(len(network.states[ENTITY])), rows).astype(np.float64)
+        found, log = network.engine.score(codes, meanings=errors, given={ENTITY: member}, threads=threads)
+        return found[:, rows], log
+
     def query(
         self, case: Case, lesion: Lesion, targets: list[str], *, differential: str | None = None
     ) -> Mapping[str, dict[str, float]]:

@@ -244,6 +244,22 @@ def test_codes_that_mean_vectors_and_evidence_for_all_rows(reasoner: Reasoner) -
     np.testing.assert_allclose(log, wanted.evidence_log, atol=1e-9)
 
 
+def test_scores_of_the_reasoner_are_its_posteriors(reasoner: Reasoner) -> None:
+    """Reader error and the differential count as in a case."""
+    network, rng = reasoner.network, np.random.default_rng(9)
+    features = [n for n in network.variables("feature") if network.tables[n].parents == (SUBTYPE,)]
+    patient = next(n for n in network.variables("context") if reasoner.reader.variables[n].section == "patient")
+    names = [*features[:4], patient]
+    codes = {n: rng.integers(-1, len(network.states[n]), size=12) for n in names}
+    found, _ = reasoner.score(codes, threads=2)
+    for row in range(12):
+        said = {n: network.states[n][code[row]] for n, code in codes.items() if code[row] >= 0}
+        case = {"patient": {n: s for n, s in said.items() if n == patient}}
+        case["lesions"] = [{"findings": {n: s for n, s in said.items() if n != patient}}]  # type: ignore[assignment]
+        wanted = reasoner.posterior(case, surprise=False, reasons=False).lesions[0].posterior
+        np.testing.assert_allclose(found[row], [wanted[e] for e in reasoner.entities()], atol=1e-6)
+
+
 def test_chunks_give_what_one_call_gives(reasoner: Reasoner) -> None:
     codes = sampled_codes(reasoner.network, 90, np.random.default_rng(3))
     whole, _ = reasoner.network.engine.score(codes)
