@@ -23,13 +23,17 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A feature needs one of these modalities and agents, or a sign is not read on these phases with these agents."""
+    """A feature needs one of these modalities and agents, or a sign is not read on these phases with these agents.
+
+    A rule that does not bind says where to look for a finding and refuses none, since no case lists its examination.
+    """
 
     about: frozenset[str]
     modalities: frozenset[str]
     agents: frozenset[str]
     invalid_phases: frozenset[str]
     advice: str
+    binding: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,22 @@ class Assessability:
     sign_rules: tuple[Rule, ...]
     modalities_of_agent: dict[str, frozenset[str]]
 
-    def reason_against(self, variable: Variable, states: Sequence[str], exams: Sequence[Exam]) -> str | None:
+    @property
+    def advised_modalities(self) -> tuple[str, ...]:
+        """The modalities that no case lists and that show something."""
+        return tuple(sorted({m for rule in self.feature_rules if not rule.binding for m in rule.modalities}))
+
+    def reason_against(
+        self, variable: Variable, states: Sequence[str], exams: Sequence[Exam], *, advice: bool = False
+    ) -> str | None:
         """Return why none of the examinations can show any of the states, or None when one can.
 
         Without examinations everything is assessable; an examination whose agent is not stated may have used any.
+        ``advice`` counts the rules that do not bind as well.
         """
         if not exams:
             return None
-        rules = [rule for rule in self.feature_rules if variable.name in rule.about]
+        rules = [rule for rule in self.feature_rules if variable.name in rule.about and (rule.binding or advice)]
         able = [exam for exam in exams if all(self._shows(exam, rule) for rule in rules)]
         if not able:
             return rules[0].advice
@@ -82,6 +94,7 @@ def read_assessability(graph: nx.MultiDiGraph[str]) -> Assessability:
             agents=frozenset(targets(graph, node, "agent")),
             invalid_phases=frozenset(targets(graph, node, "invalidPhase")),
             advice=str(literal(graph, node, "advice", "")),
+            binding=not literal(graph, node, "advisory", False),
         )
         if rule.invalid_phases:
             signs.append(rule)

@@ -1,34 +1,30 @@
 """What speaks for an entity and what against it: a ledger that adds up to the change of its log-odds, exactly.
 
 A finding's weight depends on what else is known, so leaving one out, or adding one after the other, gives no sum that
-means anything. The ledger gives each finding its Shapley value: the mean, over all orders in which the findings might
-have come in, of how much it moved the log-odds when it came (Shapley 1953; Strumbelj and Kononenko 2014). Within any
-order the moves add up to the whole shift, so their means do as well. Up to ``EXACT`` findings all subsets are computed;
-with more, the mean is over random orders and their reverses, and the sum stays exact.
+means anything. The ledger gives each finding its Shapley value (see ``shapley``), so that the weights add up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import factorial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
+from hepagraph.inference.shapley import shapley
 from hepagraph.ontology.errors import Problem, UnknownKeyError, nearest
 
 if TYPE_CHECKING:
-    from hepagraph.inference.case import Case
+    from hepagraph.inference.case import Case, Finding
+    from hepagraph.inference.causes import Link
     from hepagraph.inference.preparing import Prepared
     from hepagraph.inference.reasoner import Reasoner
-    from hepagraph.kg.model import Statement
+    from hepagraph.kg import Statement, Variable
 
 Array = NDArray[np.float64]
-EXACT = 12
-ORDERS = 400
 MOVED = 0.05
 OTHER_LESIONS = "other_lesions"
 
@@ -46,9 +42,11 @@ class Flip:
 class Entry:
     """One line of the ledger.
 
-    ``weight`` is in nats of log-odds: positive speaks for the entity. ``mechanisms`` are the causes of the finding
-    whose own probability it moved by at least ``MOVED``, the most moved first; ``flips`` is what it would have to be
-    for another answer, ``statements`` the evidence behind it.
+    ``weight`` is in nats of log-odds: positive speaks for the entity. ``favours`` is the entity itself then, else the
+    rival that the finding speaks for most, and ``path`` the causal path from that entity's likeliest subtype (and the
+    patient's primary) to what was seen. ``mechanisms`` are the causes of the finding whose own probability it moved by
+    at least ``MOVED``, the most moved first; ``flips`` is what it would have to be for another answer, ``statements``
+    the evidence behind it in the ledger's entity.
     """
 
     variable: str
@@ -58,6 +56,8 @@ class Entry:
     mechanisms: tuple[str, ...] = ()
     flips: tuple[Flip, ...] = ()
     statements: tuple[Statement, ...] = ()
+    favours: str = ""
+    path: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,12 @@ def _entry_dict(entry: Entry) -> dict[str, Any]:
         "finding": entry.variable,
         "given": entry.given,
         "weight": entry.weight,
+        "favours": entry.favours or None,
         "mechanisms": list(entry.mechanisms),
+        "path": [
+            {"cause": link.cause, "relation": link.relation, "effect": link.effect, "sources": list(link.sources)}
+            for link in entry.path
+        ],
         "flips": [{"state": f.state, "entity": f.entity, "probability": f.probability} for f in entry.flips],
         "statements": [
             {"id": s.id, "figure": s.figure(), "grade": s.grade, "source": s.source.short()} for s in entry.statements
@@ -158,7 +163,8 @@ def _ledger(
     states = network.states[ENTITY]
     start = {ENTITY: evidence.likelihood[ENTITY]}
     players = {name: vector for name, vector in evidence.likelihood.items() if name != ENTITY}
-    survey = network.engine.marginals(evidence.likelihood, [ENTITY, SUBTYPE]).posterior
+    wanted = (ENTITY, SUBTYPE, *network.variables("mechanism"))
+    survey = network.engine.marginals(evidence.likelihood, wanted).posterior
     inside = [states.index(e) for e in entities]
     leading = entity or states[max(inside, key=lambda row: float(survey[ENTITY][row]))]
     if leading == against:
@@ -174,125 +180,66 @@ def _ledger(
         if name == SUBTYPE:
             entries.append(Entry(OTHER_LESIONS, "the patient's other lesions", "", weight))
             continue
-        finding = given[name]
-        acting = _moved(network, evidence.likelihood, name)
-        statements = reasoner.statements(name, leading, finding, survey[SUBTYPE])
-        label = network.labels[name]
-        entries.append(Entry(name, label, finding.given, weight, acting, flips.get(name, ()), statements))
+        rest = {n: vector for n, vector in evidence.likelihood.items() if n != name}
+        before = network.engine.marginals(rest, wanted).posterior
+        gain = survey[ENTITY] - before[ENTITY]
+        favours = leading if weight >= 0 else states[max(rivals, key=lambda r: float(gain[r]))]
+        entry = Entry(
+            name,
+            network.labels[name],
+            given[name].given,
+            weight,
+            _moved(network, name, survey, before),
+            flips.get(name, ()),
+            reasoner.statements(name, leading, given[name], survey[SUBTYPE]),
+            favours,
+            _path(reasoner, case, name, given[name], favours, survey),
+        )
+        entries.append(entry)
     entries.sort(key=lambda entry: -abs(entry.weight))
     return Ledger(lesion.id, leading, against, values.before, values.after, tuple(entries))
 
 
-def _moved(network: Network, likelihood: Mapping[str, Array], name: str) -> tuple[str, ...]:
+def _moved(network: Network, name: str, after: Mapping[str, Array], before: Mapping[str, Array]) -> tuple[str, ...]:
     """Return the causes of a finding whose probability it moved, the most moved first."""
     causes = [p for p in network.tables[name].parents if network.layers[p] == "mechanism"]
-    if not causes:
-        return ()
-    rest = {n: vector for n, vector in likelihood.items() if n != name}
-    after, before = (network.engine.marginals(seen, causes).posterior for seen in (likelihood, rest))
     moved = {cause: abs(float(after[cause][-1] - before[cause][-1])) for cause in causes}
     return tuple(sorted((cause for cause in causes if moved[cause] >= MOVED), key=lambda cause: -moved[cause]))
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """Shapley values in nats by variable, and the log-odds before and after; they add up."""
-
-    weights: Mapping[str, float]
-    before: float
-    after: float
-
-
-def shapley(
-    network: Network, start: Mapping[str, Array], players: Mapping[str, Array], row: int, rivals: Sequence[int]
-) -> Values:
-    """Return what each player adds to the log-odds of one entity against rivals.
-
-    Parameters
-    ----------
-    start
-        Likelihood vectors that hold before any player comes in.
-    players
-        Likelihood vectors, shape (states,), by variable.
-    row
-        The position of the entity.
-    rivals
-        The positions of what it stands against.
-
-    Raises
-    ------
-    ImpossibleEvidenceError
-        All players together have probability zero.
-    """
-    names = tuple(players)
-    count = len(names)
-    sets = _all_subsets(count) if count <= EXACT else _prefixes(count)
-    odds = _log_odds(network, start, players, sets, row, rivals)
-    if count <= EXACT:
-        weights = _exact(odds, count)
-        before, after = float(odds[0]), float(odds[-1])
-    else:
-        weights, before, after = _sampled(odds, sets, count)
-    return Values(dict(zip(names, map(float, weights), strict=True)), before, after)
+def _path(
+    reasoner: Reasoner, case: Case, name: str, finding: Finding, entity: str, survey: Mapping[str, Array]
+) -> tuple[Link, ...]:
+    """Return the causal path from an entity's likeliest subtype to what was seen."""
+    network, variables = reasoner.network, reasoner.reader.variables
+    subtypes = dict(zip(network.states[SUBTYPE], survey[SUBTYPE].tolist(), strict=True))
+    own = sorted((s for s in subtypes if network.parent_of[s] == entity), key=lambda s: -subtypes[s])
+    if network.layers[name] == "context":
+        return reasoner.causes.of_patient(own[0], _nodes(variables[name], finding))
+    known = [node for n, found in case.context.items() for node in _nodes(variables[n], found)]
+    present = {m: float(survey[m][-1]) for m in network.variables("mechanism")}
+    seen, ends = _named(variables[name], finding), _nodes(variables[name], finding)
+    return reasoner.causes.path((own[0], entity), known, seen, ends, present)
 
 
-def _all_subsets(count: int) -> NDArray[np.bool_]:
-    """Return every subset of players, shape (2^count, count), the whole last."""
-    numbers = np.arange(2**count)
-    return (numbers[:, None] >> np.arange(count) & 1).astype(bool)
+def _best(variable: Variable, finding: Finding) -> set[str]:
+    """Return the states that fit a finding best."""
+    most = max(finding.likelihood)
+    return {state for state, value in zip(variable.states, finding.likelihood, strict=True) if value == most}
 
 
-def _prefixes(count: int) -> NDArray[np.bool_]:
-    """Return the growing subsets of random orders and of their reverses, shape (orders * (count + 1), count)."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for _ in range(ORDERS // 2):
-        order = rng.permutation(count)
-        for way in (order, order[::-1]):
-            rank = np.empty(count, dtype=np.int64)
-            rank[way] = np.arange(count)
-            rows.append(rank[None, :] < np.arange(count + 1)[:, None])
-    return np.concatenate(rows)
+def _nodes(variable: Variable, finding: Finding) -> set[str]:
+    """Return the nodes of the states that fit a finding best, and of the groups that they belong to."""
+    best = _best(variable, finding)
+    return {node for name, node in variable.nodes.items() if best & set(variable.leaves[name])}
 
 
-def _log_odds(
-    network: Network,
-    start: Mapping[str, Array],
-    players: Mapping[str, Array],
-    sets: NDArray[np.bool_],
-    row: int,
-    rivals: Sequence[int],
-) -> Array:
-    different, inverse = np.unique(sets, axis=0, return_inverse=True)
-    likelihood: dict[str, Array] = dict(start)
-    for position, (name, vector) in enumerate(players.items()):
-        seen = different[:, position]
-        likelihood[name] = np.where(seen[:, None], vector, 1.0)
-    posterior = network.engine.batch_marginals(likelihood, [ENTITY]).posterior[ENTITY]
-    tiny = np.finfo(np.float64).tiny
-    odds = np.log(np.maximum(posterior[:, row], tiny)) - np.log(np.maximum(posterior[:, rivals].sum(axis=1), tiny))
-    return np.asarray(odds[inverse.reshape(-1)], dtype=np.float64)
-
-
-def _exact(odds: Array, count: int) -> Array:
-    """Return the weights from the log-odds of all subsets, shape (2^count,)."""
-    numbers = np.arange(2**count)
-    size = np.array([int(n).bit_count() for n in numbers])
-    share = np.array([factorial(s) * factorial(count - s - 1) / factorial(count) for s in range(count)])
-    weights = np.empty(count)
-    for player in range(count):
-        without = numbers[(numbers >> player & 1) == 0]
-        weights[player] = (share[size[without]] * (odds[without | 1 << player] - odds[without])).sum()
-    return weights
-
-
-def _sampled(odds: Array, sets: NDArray[np.bool_], count: int) -> tuple[Array, float, float]:
-    steps = odds.reshape(-1, count + 1)
-    moves = np.diff(steps, axis=1)
-    came = np.diff(sets.reshape(-1, count + 1, count).astype(np.int8), axis=1).argmax(axis=2)
-    weights = np.zeros(count)
-    np.add.at(weights, came, moves)
-    return weights / len(steps), float(steps[0, 0]), float(steps[0, -1])
+def _named(variable: Variable, finding: Finding) -> str:
+    """Return the node of the narrowest group that holds all the states that fit best, or of the first of them."""
+    best = _best(variable, finding)
+    around = [name for name in variable.nodes if best <= set(variable.leaves[name])]
+    first = next(state for state in variable.states if state in best)
+    return variable.nodes[min(around, key=lambda name: (len(variable.leaves[name]), name), default=first)]
 
 
 def _flips(reasoner: Reasoner, evidence: Prepared, leading: str, inside: Sequence[int]) -> dict[str, tuple[Flip, ...]]:

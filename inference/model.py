@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.case import CaseReader
 from hepagraph.inference.network import Network
+from hepagraph.kg.costs import Costs, read_costs
+from hepagraph.kg.paths import CausalRelation, causal_relations
 from hepagraph.kg.surprise import (
     SharingPolicy,
     SurprisePolicy,
@@ -50,6 +52,7 @@ class CompiledModel:
     ``patient_level`` names the features that describe the patient, ``implied`` maps a node of the graph to the nodes
     that it implies, and ``fit`` is what the network's tables were made from. ``programs`` holds the engine's programs:
     ``FULL`` of the network, ``FOLDED`` without the mechanisms that have one child; none that would be too wide.
+    ``causal`` holds the causal relations of the graph, ``costs`` what a wrong management costs, if the ontology says.
     """
 
     network: Network
@@ -60,6 +63,8 @@ class CompiledModel:
     implied: Mapping[str, tuple[str, ...]]
     fit: Artifact
     programs: Mapping[str, Program]
+    causal: tuple[CausalRelation, ...] = ()
+    costs: Costs | None = None
 
 
 def compile_model(skeleton: Skeleton, *, ontology_sha256: str = "") -> CompiledModel:
@@ -86,6 +91,8 @@ def compile_model(skeleton: Skeleton, *, ontology_sha256: str = "") -> CompiledM
         implied=_implied(graph),
         fit=Artifact(parameters, reconciliation.tau, skeleton_key(skeleton)),
         programs=programs,
+        causal=causal_relations(graph),
+        costs=read_costs(graph),
     )
 
 

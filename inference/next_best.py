@@ -3,20 +3,23 @@
 The measure is the mutual information of the entity and the report, given all that is known: by how many bits the
 answer is expected to become surer (Lindley 1956). Reports err as readers do. An examination shows several findings; its
 information is that of its most telling ones together, computed over all their combinations, so it is a lower bound.
+
+Where costs are known, each also gets what it is expected to save of the loss of a wrong management (see ``costs``).
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.assessability import Exam
 from hepagraph.inference.case import derived_findings
+from hepagraph.inference.costs import Losses, losses_of
+from hepagraph.inference.looks import Look, NextBest, PerfectTest, Protocol
 from hepagraph.inference.network import ENTITY
 from hepagraph.inference.replicates import reading_error
 
@@ -24,94 +27,12 @@ if TYPE_CHECKING:
     from hepagraph.inference.case import Case, Lesion
     from hepagraph.inference.preparing import Prepared
     from hepagraph.inference.reasoner import Reasoner
+    from hepagraph.kg.costs import Costs
+
+__all__ = ["Look", "NextBest", "PerfectTest", "Protocol", "entropy", "information", "joint_reports", "next_best"]
 
 Array = NDArray[np.float64]
 TOGETHER = 3  # findings of an examination that are taken together
-WORTH = 0.05  # bits below which nothing more is worth looking for
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """An unobserved finding.
-
-    ``information`` is in bits. ``chance_of_change`` is the probability that another entity comes out on top, and
-    ``outcomes`` are the reports with their probability and the entity that each would put on top, likeliest first.
-    """
-
-    variable: str
-    label: str
-    information: float
-    chance_of_change: float
-    outcomes: tuple[tuple[str, float, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """An examination that was not done, with its most telling findings; ``information`` is theirs together, in bits."""
-
-    modality: str
-    agent: str | None
-    information: float
-    findings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NextBest:
-    """What to look at next in one lesion.
-
-    ``uncertainty`` is the entropy of the answer in bits: what a perfect test such as histology would tell.
-    ``rival`` is the second in rank and ``separator`` the finding, on whatever examination, that best tells the two
-    apart, with the bits that it tells of the choice between them; None where there is nothing to tell.
-    ``looks`` are findings that the examinations at hand can show, ``protocols`` examinations that were not done.
-    """
-
-    lesion: str
-    leading: str
-    rival: str | None
-    separator: tuple[str, float] | None
-    uncertainty: float
-    looks: tuple[Look, ...]
-    protocols: tuple[Protocol, ...]
-
-    @property
-    def enough(self) -> bool:
-        """Whether no finding and no examination is expected to tell more than ``WORTH`` bits."""
-        worth = [*(look.information for look in self.looks), *(protocol.information for protocol in self.protocols)]
-        return all(bits < WORTH for bits in worth)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the ranking as a JSON object; information and uncertainty are in bits."""
-        return {
-            "id": self.lesion,
-            "leading": self.leading,
-            "rival": self.rival,
-            "separator": None
-            if self.separator is None
-            else {"finding": self.separator[0], "information": self.separator[1]},
-            "uncertainty": self.uncertainty,
-            "enough": self.enough,
-            "findings": [
-                {
-                    "finding": look.variable,
-                    "information": look.information,
-                    "chance_of_change": look.chance_of_change,
-                    "outcomes": [
-                        {"state": state, "probability": probability, "leading": entity}
-                        for state, probability, entity in look.outcomes
-                    ],
-                }
-                for look in self.looks
-            ],
-            "protocols": [
-                {
-                    "modality": protocol.modality,
-                    "contrast_agent": protocol.agent,
-                    "information": protocol.information,
-                    "findings": list(protocol.findings),
-                }
-                for protocol in self.protocols
-            ],
-        }
 
 
 def next_best(
@@ -120,8 +41,11 @@ def next_best(
     *,
     differential: str | None = None,
     prior: Mapping[str, float] | None = None,
+    costs: Costs | None = None,
 ) -> tuple[NextBest, ...]:
     """Return for each lesion what to look at next.
+
+    ``costs`` stand in place of the ontology's (``reasoner.costs``); where there are neither, nothing is priced.
 
     Raises
     ------
@@ -129,14 +53,17 @@ def next_best(
         The case, the differential or the prior is bad.
     """
     prepared = reasoner.prepare(case, reasoner.entities(differential), prior)
+    priced = costs or reasoner.costs
     return tuple(
-        _of_lesion(reasoner, case, lesion, evidence) for lesion, evidence in zip(case.lesions, prepared, strict=True)
+        _of_lesion(reasoner, case, lesion, evidence, priced)
+        for lesion, evidence in zip(case.lesions, prepared, strict=True)
     )
 
 
-def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepared) -> NextBest:
+def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepared, costs: Costs | None) -> NextBest:
     network = reasoner.network
     entities = network.states[ENTITY]
+    losses = None if costs is None else losses_of(costs, entities)
     open_features = [
         name
         for name in network.variables("feature")
@@ -146,7 +73,7 @@ def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepare
     answer = network.engine.marginals(evidence.likelihood, [ENTITY]).posterior[ENTITY]
     leading = int(answer.argmax())
     looks = [
-        _look(network.states[name], network.labels[name], name, joints[name], leading, entities)
+        _look(network.states[name], network.labels[name], name, joints[name], leading, entities, losses)
         for name in open_features
         if _shows(reasoner, name, case.exams)
     ]
@@ -154,12 +81,13 @@ def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepare
     protocols = [
         found
         for exam in _candidates(reasoner, case.exams)
-        if (found := _protocol(reasoner, case, evidence, exam, open_features)) is not None
+        if (found := _protocol(reasoner, case, evidence, exam, open_features, costs)) is not None
     ]
     protocols.sort(key=lambda protocol: (-protocol.information, protocol.modality, protocol.agent or ""))
     others = [row for row in np.argsort(-answer).tolist() if row != leading and answer[row] > 0]
     rival = others[0] if others else None
     apart = None if rival is None else _separator({n: joints[n] for n in open_features}, (leading, rival))
+    management, loss = (None, None) if losses is None else losses.best(answer)
     return NextBest(
         lesion.id,
         entities[leading],
@@ -168,6 +96,18 @@ def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepare
         entropy(answer),
         tuple(looks),
         tuple(protocols),
+        () if costs is None or losses is None else _perfect(reasoner, costs, losses, answer),
+        management,
+        loss,
+        None if losses is None else float(losses.table.max()),
+    )
+
+
+def _perfect(reasoner: Reasoner, costs: Costs, losses: Losses, answer: Array) -> tuple[PerfectTest, ...]:
+    saving, labels = losses.saving(np.diag(answer)), reasoner.network.labels
+    return tuple(
+        PerfectTest(test, labels.get(test, test), entropy(answer), saving, costs.burdens.get(test, 0.0))
+        for test in costs.tests
     )
 
 
@@ -200,35 +140,50 @@ def information(joint: Array) -> float:
     return max(0.0, entropy(joint.sum(axis=0)) + entropy(joint.sum(axis=1)) - entropy(joint.ravel()))
 
 
-def _look(states: Sequence[str], label: str, name: str, joint: Array, leading: int, entities: Sequence[str]) -> Look:
+def _look(
+    states: Sequence[str],
+    label: str,
+    name: str,
+    joint: Array,
+    leading: int,
+    entities: Sequence[str],
+    losses: Losses | None,
+) -> Look:
     shares, tops = joint.sum(axis=1), joint.argmax(axis=1)
     outcomes = [(state, float(p), entities[top]) for state, p, top in zip(states, shares, tops, strict=True)]
     changes = float(shares[tops != leading].sum())
-    return Look(name, label, information(joint), changes, tuple(sorted(outcomes, key=lambda item: -item[1])))
+    ranked = tuple(sorted(outcomes, key=lambda item: -item[1]))
+    return Look(name, label, information(joint), changes, ranked, None if losses is None else losses.saving(joint))
 
 
 def _shows(reasoner: Reasoner, name: str, exams: Sequence[Exam]) -> bool:
     variable = reasoner.reader.variables[name]
-    return reasoner.reader.assessability.reason_against(variable, variable.states, exams) is None
+    return reasoner.reader.assessability.reason_against(variable, variable.states, exams, advice=True) is None
 
 
 def _candidates(reasoner: Reasoner, exams: Sequence[Exam]) -> list[Exam]:
     """Return every examination that was not done: each modality alone, and with each agent that is given with it."""
     agents = reasoner.reader.assessability.modalities_of_agent
-    modalities = [
+    listed = [
         node
         for variable in reasoner.reader.variables.values()
         if variable.section == "exam"
         for node in (variable.nodes[state] for state in variable.states)
         if node not in agents
     ]
+    modalities = [*listed, *reasoner.reader.assessability.advised_modalities]
     found = [Exam(modality) for modality in modalities]
     found += [Exam(modality, agent) for modality in modalities for agent, used in agents.items() if modality in used]
     return [exam for exam in found if exam not in exams]
 
 
 def _protocol(
-    reasoner: Reasoner, case: Case, evidence: Prepared, exam: Exam, open_features: Sequence[str]
+    reasoner: Reasoner,
+    case: Case,
+    evidence: Prepared,
+    exam: Exam,
+    open_features: Sequence[str],
+    costs: Costs | None,
 ) -> Protocol | None:
     """Return the worth of an examination, or None where it shows nothing that those at hand do not."""
     network = reasoner.network
@@ -244,11 +199,15 @@ def _protocol(
     channels = {name: _channel(reasoner, name) for name in new}
     single = {name: information(channels[name] @ survey[name]) for name in new}
     best = sorted(new, key=lambda name: (-single[name], name))[:TOGETHER]
-    together = joint_information(reasoner, seen, {name: channels[name] for name in best})
+    together = joint_reports(reasoner, seen, {name: channels[name] for name in best})
     spelt = {node: n for v in reasoner.reader.variables.values() for n, node in v.nodes.items()}
     modality = spelt.get(exam.modality or "", exam.modality or "")
     agent = None if exam.agent is None else spelt.get(exam.agent, exam.agent)
-    return Protocol(modality, agent, together, tuple(best))
+    saving = burden = None
+    if costs is not None:
+        saving = losses_of(costs, network.states[ENTITY]).saving(together)
+        burden = sum(costs.burdens.get(part, 0.0) for part in (modality, agent) if part is not None)
+    return Protocol(modality, agent, information(together), tuple(best), saving, burden)
 
 
 def _has_agents(reasoner: Reasoner, exam: Exam) -> bool:
@@ -263,8 +222,8 @@ def _channel(reasoner: Reasoner, name: str) -> Array:
     return np.eye(len(network.states[name]))
 
 
-def joint_information(reasoner: Reasoner, given: Mapping[str, Array], channels: Mapping[str, Array]) -> float:
-    """Return the mutual information in bits of the entity and the reports of several findings together.
+def joint_reports(reasoner: Reasoner, given: Mapping[str, Array], channels: Mapping[str, Array]) -> Array:
+    """Return P(reports of several findings together, entity | given), shape (combinations of reports, entities).
 
     Parameters
     ----------
@@ -282,4 +241,5 @@ def joint_information(reasoner: Reasoner, given: Mapping[str, Array], channels: 
     likelihood = {**given, **{n: c[combinations[:, i]] for i, (n, c) in enumerate(channels.items())}}
     found = reasoner.network.engine.batch_marginals(likelihood, [ENTITY], allow_impossible=True)
     weights = np.exp(found.evidence_log - np.logaddexp.reduce(found.evidence_log))
-    return information(found.posterior[ENTITY] * weights[:, None])
+    joint: Array = found.posterior[ENTITY] * weights[:, None]
+    return joint

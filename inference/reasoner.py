@@ -30,8 +30,10 @@ from hepagraph.ontology.version import package_version
 if TYPE_CHECKING:
     import networkx as nx
 
+    from hepagraph.inference.causes import Causes
     from hepagraph.inference.compiling import Skeleton
     from hepagraph.inference.reconciling import Progress
+    from hepagraph.kg.costs import Costs
 
 Array = NDArray[np.float64]
 
@@ -101,6 +103,11 @@ class Reasoner:
         return self.compiled.reader
 
     @property
+    def costs(self) -> Costs | None:
+        """What a wrong management and another examination cost; None where the ontology does not say."""
+        return self.compiled.costs
+
+    @property
     def graph(self) -> nx.MultiDiGraph[str]:
         """The knowledge graph; the ontology is read in full when it is first asked for.
 
@@ -115,6 +122,13 @@ class Reasoner:
     def skeleton(self) -> Skeleton:
         """The network's structure and estimates; made from the graph when first asked for, and raises as it does."""
         return self.knowledge.skeleton
+
+    @cached_property
+    def causes(self) -> Causes:
+        """The causal relations of the graph, for explanations."""
+        from hepagraph.inference.causes import Causes
+
+        return Causes(self.compiled.causal)
 
     @cached_property
     def model(self) -> Mapping[str, str]:

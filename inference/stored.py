@@ -25,7 +25,9 @@ from hepagraph.inference.assessability import Assessability, Rule
 from hepagraph.inference.case import CaseReader
 from hepagraph.inference.model import Artifact, CompiledModel
 from hepagraph.inference.network import ENTITY, Network, Table
+from hepagraph.kg.costs import Costs
 from hepagraph.kg.model import Source, Statement
+from hepagraph.kg.paths import CausalRelation
 from hepagraph.kg.surprise import SharingPolicy, SurprisePolicy
 from hepagraph.kg.vocabulary import Band, Measure, Variable
 from hepagraph.ontology.errors import OntologyError
@@ -33,7 +35,7 @@ from hepagraph.ontology.errors import OntologyError
 if TYPE_CHECKING:
     from hepagraph.inference.engine.program import Program
 
-FORMAT = 2
+FORMAT = 3
 _MAGIC = b"HGMODEL\n"
 _PREAMBLE = 24
 _ALIGNED = 64
@@ -342,6 +344,8 @@ def _plain(model: CompiledModel) -> dict[str, Any]:
         "tau": model.fit.tau,
         "evidence_key": model.fit.key,
         "programs": {name: _program_out(program) for name, program in model.programs.items()},
+        "causal": [astuple(relation) for relation in model.causal],
+        "costs": None if model.costs is None else astuple(model.costs),
     }
 
 
@@ -418,7 +422,13 @@ def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:
             {name: blocks.array(f"fit/{name}") for name in plain["fitted"]}, plain["tau"], plain["evidence_key"]
         ),
         programs=programs,
+        causal=tuple(CausalRelation(a, b, c, tuple(d)) for a, b, c, d in plain["causal"]),
+        costs=None if plain["costs"] is None else _costs_in(*plain["costs"]),
     )
+
+
+def _costs_in(losses: Mapping[str, Mapping[str, float]], burdens: Mapping[str, float], tests: Iterable[str]) -> Costs:
+    return Costs(losses, burdens, tuple(tests))
 
 
 def _program_in(name: str, plain: Mapping[str, Any], blocks: Blocks) -> Program:

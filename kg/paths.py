@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hepagraph.kg.model import Statement
@@ -9,6 +10,30 @@ from hepagraph.ontology.errors import OntologyError, nearest
 
 if TYPE_CHECKING:
     import networkx as nx
+
+STANDS_FOR = "primary"  # from what is known of the patient to the cause that it names
+
+
+@dataclass(frozen=True, slots=True)
+class CausalRelation:
+    """A relation from cause to effect, and who says so (short references; none where it is our own judgement)."""
+
+    cause: str
+    relation: str
+    effect: str
+    sources: tuple[str, ...] = ()
+
+
+def causal_relations(graph: nx.MultiDiGraph[str]) -> tuple[CausalRelation, ...]:
+    """Return every causal relation, and what states of the patient stand for, sorted."""
+    short = {name: source.short() for name, source in graph.graph["sources"].items()}
+    found = []
+    for start, end, data in graph.edges(data=True):
+        cause, effect = (end, start) if data["causal"] == "ObjectToSubject" else (start, end)
+        if data["causal"] or data["kind"] == STANDS_FOR:
+            who = tuple(short[name] for name in data["sources"] if name in short)
+            found.append(CausalRelation(cause, data["kind"], effect, who))
+    return tuple(sorted(found, key=lambda found: (found.cause, found.relation, found.effect)))
 
 
 def causal_view(graph: nx.MultiDiGraph[str]) -> nx.DiGraph[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from hepagraph.inference.causes import HISTOLOGY, Link
 from hepagraph.inference.ledger import Entry, Ledger
 from hepagraph.inference.result import NOTICE
 from hepagraph.ontology.errors import printable
@@ -69,12 +70,23 @@ def times(weight: float) -> str:
     return f"{'x' if weight >= 0 else '/'} {math.exp(min(abs(weight), 700.0)):.3g}"
 
 
+def path_text(path: Sequence[Link], labels: Mapping[str, str]) -> str:
+    """Return a causal path as labels with arrows, the histology in brackets; empty where there is no path."""
+    if not path:
+        return ""
+    words = labels.get(path[0].cause, path[0].cause)
+    for link in path:
+        name = labels.get(link.effect, link.effect)
+        words += f" ({name})" if link.relation == HISTOLOGY else f" -> {name}"
+    return words
+
+
 def _entry(entry: Entry, labels: Mapping[str, str]) -> list[str]:
     given = printable(entry.given.replace("_", " "))
     line = f"    {times(entry.weight):<{_WIDTH}}{entry.label}" + (f": {given}" if given else "")
     if entry.mechanisms:
         line += f"  (through {', '.join(labels.get(m, m) for m in entry.mechanisms[:2])})"
-    lines = [line]
+    lines = [line, *(f"{'':{_WIDTH + 4}}{words}" for words in [path_text(entry.path, labels)] if words)]
     for flip in entry.flips[:1]:
         state = flip.state.replace("_", " ")
         lines.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hepagraph.inference.next_best import Look, NextBest, Protocol
+from hepagraph.inference.next_best import Look, NextBest, PerfectTest, Protocol
 from hepagraph.inference.result import NOTICE
 from hepagraph.ontology.errors import printable
 from hepagraph.service.text import percent
@@ -27,26 +27,56 @@ def _lesion(lesion: NextBest, labels: Mapping[str, str], top: int) -> list[str]:
         name, bits = lesion.separator
         rival = labels.get(lesion.rival, lesion.rival)
         lines.append(f"  what best tells it from {rival}: {labels.get(name, name)} ({bits:.2f} bits of that choice)")
+    if lesion.management is not None and lesion.expected_loss is not None:
+        best = labels.get(lesion.management, lesion.management)
+        lines.append(f"  as things stand: {best}, at an expected loss of {points(lesion.expected_loss)}")
+    if lesion.settled:
+        lines.append("  nothing further is expected to save more than it costs")
     if lesion.enough:
         return [*lines, "  nothing further is expected to tell much"]
     if lesion.looks:
         lines.append("  on the examinations at hand")
     for look in lesion.looks[:top]:
         lines += _look(look, labels)
-    if lesion.protocols:
+    if lesion.protocols or lesion.tests:
         lines.append("  another examination (at least)")
     lines += [_protocol(protocol, labels) for protocol in lesion.protocols[:top]]
+    lines += [_test(test) for test in lesion.tests[:top]]
     return lines
 
 
+def points(value: float) -> str:
+    """Return a loss or a saving in points.
+
+    >>> points(12.34), points(0.04), points(0.0)
+    ('12.3 points', '0.04 points', '0 points')
+    """
+    return f"{value:.3g} points"
+
+
+def _priced(saving: float | None, burden: float | None = None) -> str:
+    if saving is None:
+        return ""
+    if burden is None:
+        return f"; saves {points(saving)}"
+    net = saving - burden
+    return f"; saves {points(saving)} for {points(burden)}: {'worth it' if net > 0 else 'not worth it'}"
+
+
 def _look(look: Look, labels: Mapping[str, str]) -> list[str]:
-    lines = [f"    {look.information:.2f} bits  {look.label}; another answer in {percent(look.chance_of_change)}"]
+    changes = f"another answer in {percent(look.chance_of_change)}"
+    lines = [f"    {look.information:.2f} bits  {look.label}; {changes}{_priced(look.saving)}"]
     for state, probability, entity in look.outcomes[:3]:
         lines.append(f"               {state.replace('_', ' ')} ({percent(probability)}): {labels.get(entity, entity)}")
     return lines
 
 
 def _protocol(protocol: Protocol, labels: Mapping[str, str]) -> str:
-    agent = f" with {protocol.agent.replace('_', ' ')}" if protocol.agent else ""
+    agent = f", {protocol.agent.replace('_', ' ')}" if protocol.agent else ""
     shows = ", ".join(labels.get(name, name) for name in protocol.findings)
-    return f"    {protocol.information:.2f} bits  {protocol.modality.replace('_', ' ')}{agent}: {shows}"
+    name = f"{protocol.modality.replace('_', ' ')}{agent}: {shows}"
+    return f"    {protocol.information:.2f} bits  {name}{_priced(protocol.saving, protocol.burden)}"
+
+
+def _test(test: PerfectTest) -> str:
+    return f"    {test.information:.2f} bits  {test.label}, were it never wrong{_priced(test.saving, test.burden)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hepagraph.inference import Reasoner, marginals
-from hepagraph.inference import ledger as module
-from hepagraph.inference.ledger import explain, shapley
+from hepagraph.inference import shapley as module
+from hepagraph.inference.causes import SHOWS
+from hepagraph.inference.ledger import OTHER_LESIONS, explain
 from hepagraph.inference.network import ENTITY, Network
+from hepagraph.inference.shapley import shapley
 from hepagraph.ontology import UnknownKeyError
 
 Array = NDArray[np.float64]
@@ -94,6 +97,34 @@ def test_ledger_of_a_case(reasoner: Reasoner, expected: dict[str, Any]) -> None:
     assert len(grouped) == sum(bool(entry.mechanisms) for entry in ledger.entries)
     for entry in ledger.entries:
         assert set(entry.mechanisms) <= set(reasoner.network.tables[entry.variable].parents)
+        assert (entry.favours == ledger.entity) == (entry.weight >= 0)
+
+
+def test_paths_are_relations_of_the_graph_and_lead_to_what_was_seen(reasoner: Reasoner, root: Any) -> None:
+    graph, network, variables = reasoner.graph, reasoner.network, reasoner.reader.variables
+    kinds = set()
+    for file in sorted((root / "examples").glob("*.json")):
+        case = reasoner.read(json.loads(file.read_text(encoding="utf-8")))
+        for lesion, ledger in zip(case.lesions, explain(reasoner, case), strict=True):
+            for entry in ledger.entries:
+                if entry.variable in lesion.findings:
+                    assert entry.path, entry.variable
+                for link in entry.path:
+                    assert link.relation == SHOWS or any(
+                        graph.has_edge(*pair, key=link.relation)
+                        for pair in ((link.cause, link.effect), (link.effect, link.cause))
+                    )
+                    kinds.add(link.relation)
+                if not entry.path:
+                    continue
+                ends = {link.effect for link in entry.path}
+                own = {s for s, e in network.parent_of.items() if e == entry.favours} | {entry.favours}
+                assert own & ({link.cause for link in entry.path} | ends)
+                if entry.variable in lesion.findings:
+                    variable, seen = variables[entry.variable], lesion.findings[entry.variable].states
+                    (name,) = [n for n, node in variable.nodes.items() if node == entry.path[-1].effect]
+                    assert {variable.states[position] for position in seen} & set(variable.leaves[name])
+    assert len(kinds) == 5  # of the primary, histology, mechanism, effect, and straight from the subtype
 
 
 def test_two_entities_look_at_each_other_from_both_sides(reasoner: Reasoner, expected: dict[str, Any]) -> None:
@@ -107,8 +138,6 @@ def test_two_entities_look_at_each_other_from_both_sides(reasoner: Reasoner, exp
 
 
 def test_flips_are_what_the_answer_would_be(reasoner: Reasoner, root: Any) -> None:
-    import json
-
     data = json.loads((root / "examples" / "paulatto2020_fig13.json").read_text(encoding="utf-8"))
     data["lesions"] = data["lesions"][:1]
     (ledger,) = explain(reasoner, reasoner.read(data))
@@ -124,11 +153,9 @@ def test_flips_are_what_the_answer_would_be(reasoner: Reasoner, root: Any) -> No
 
 
 def test_lesions_of_one_patient_are_an_entry(reasoner: Reasoner, root: Any) -> None:
-    import json
-
     case = reasoner.read(json.loads((root / "examples" / "maino2023_fig7.json").read_text(encoding="utf-8")))
     for ledger in explain(reasoner, case):
-        assert module.OTHER_LESIONS in {entry.variable for entry in ledger.entries}
+        assert OTHER_LESIONS in {entry.variable for entry in ledger.entries}
         assert ledger.before + sum(entry.weight for entry in ledger.entries) == pytest.approx(ledger.after, abs=1e-9)
 
 

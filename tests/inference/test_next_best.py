@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference import Reasoner, marginals
 from hepagraph.inference.network import ENTITY
-from hepagraph.inference.next_best import entropy, information, joint_information, next_best
+from hepagraph.inference.next_best import entropy, information, joint_reports, next_best
 from hepagraph.inference.replicates import reading_error
 
 Array = NDArray[np.float64]
@@ -50,7 +50,7 @@ def test_information_of_findings_together_equals_brute_force(skin: Reasoner) -> 
         names = [str(n) for n in rng.choice(features, size=min(3, len(features)), replace=False)]
         channels = {n: reading_error(rng.dirichlet(np.ones(len(network.states[n]))), 0.2) for n in names[:2]}
         given = {names[-1]: rng.random(len(network.states[names[-1]]))} if len(names) > 2 else {}
-        found = joint_information(skin, given, channels)
+        found = information(joint_reports(skin, given, channels))
         assert found == pytest.approx(brute(skin, given, channels), abs=1e-9)
 
 
