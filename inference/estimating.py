@@ -153,6 +153,34 @@ def precision_of(
     return Precision(np.linalg.cholesky(total).astype(np.float64), root[:, counted], judged)
 
 
+class Removal:
+    """Where a fit would go, to one step of Fisher scoring, if some of its observations were taken away.
+
+    The step is (H - R R^T)^-1 g with H the information of the fit, R R^T that of what is taken away and g minus its
+    gradient (zero with the rest, at the fit); the inverse of H is made once (Woodbury's identity).
+    """
+
+    def __init__(self, design: Design, precision: Precision, parameters: Array, judgement_scale: float) -> None:
+        self._design, self._parameters, self._scale = design, parameters, judgement_scale
+        half = np.linalg.inv(precision.factor)
+        self._inverse = half.T @ half
+
+    def without(self, removed: Sequence[Observation]) -> Array:
+        """Return the parameters without some observations, shape (effects, states)."""
+        compiled, beta = _compile(self._design, removed), self._parameters
+        table = probabilities(self._design, beta)
+        shares, numerators, totals = _shares(compiled, table)
+        jacobian = _jacobian(self._design, compiled, table, numerators, totals)
+        root = jacobian.T * np.sqrt(_weights(compiled, shares, self._scale))
+        gradient = _slopes(compiled, shares, self._scale) @ jacobian
+        through = self._inverse @ root
+        step = self._inverse @ -gradient
+        left = np.eye(root.shape[1]) - root.T @ through
+        step += through @ np.linalg.lstsq(left, root.T @ step, rcond=None)[0]
+        moved: Array = beta + step.reshape(beta.shape)
+        return moved
+
+
 def _weights(compiled: _Compiled, shares: Array, judgement_scale: float) -> Array:
     """Return the weight of each part's squared slope in the expected information."""
     judged = compiled.elicited[compiled.part_of]
@@ -225,14 +253,19 @@ def _scores(design: Design, compiled: _Compiled, beta: Array, judgement_scale: f
     table = probabilities(design, beta)
     shares, numerators, totals = _shares(compiled, table)
     jacobian = _jacobian(design, compiled, table, numerators, totals)
-    judged = compiled.elicited[compiled.part_of]
-    gap = np.log(np.maximum(compiled.shares, TINY)) - np.log(shares)
-    counts = compiled.sizes[compiled.part_of] * compiled.shares / shares
-    slope = np.where(judged, gap / (judgement_scale**2 * shares), counts)
-    gradient = (slope @ jacobian).reshape(beta.shape) - beta / design.scale[:, None] ** 2
+    slopes = _slopes(compiled, shares, judgement_scale)
+    gradient = (slopes @ jacobian).reshape(beta.shape) - beta / design.scale[:, None] ** 2
     information = (jacobian.T * _weights(compiled, shares, judgement_scale)) @ jacobian
     information[np.diag_indices_from(information)] += np.repeat(1 / design.scale**2, design.states)
     return gradient, information
+
+
+def _slopes(compiled: _Compiled, shares: Array, judgement_scale: float) -> Array:
+    """Return the derivative of the log-likelihood by each part's share, shape (parts,)."""
+    judged = compiled.elicited[compiled.part_of]
+    gap = np.log(np.maximum(compiled.shares, TINY)) - np.log(shares)
+    counts = compiled.sizes[compiled.part_of] * compiled.shares / shares
+    return np.where(judged, gap / (judgement_scale**2 * shares), counts)
 
 
 def _jacobian(design: Design, compiled: _Compiled, table: Array, numerators: Array, totals: Array) -> Array:

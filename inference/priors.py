@@ -90,15 +90,21 @@ def fixed_factors(skeleton: Skeleton) -> dict[tuple[str, str], Array]:
 
     Keyed by (entity or subtype, parent); the empty parent holds what applies under any context.
     """
+    fixed = stated_factors(skeleton)
+    for parent in skeleton.acting_on("SubtypeNode"):
+        fixed["subtype", parent] = primary_match(
+            skeleton.graph, skeleton.policy, skeleton.vocabulary[parent], skeleton.parent_of
+        )
+    return fixed
+
+
+def stated_factors(skeleton: Skeleton) -> dict[tuple[str, str], Array]:
+    """Return those of ``fixed_factors`` that rest on statements."""
     keyed = prior_weights(skeleton.graph, skeleton.entities)
     always = [keyed[None][entity] if None in keyed else 1.0 for entity in skeleton.entities]
     fixed = {("entity", ""): np.array(always), ("subtype", ""): skeleton.reconciliation.frame.shares}
     for parent in skeleton.acting_on("EntityNode"):
         fixed["entity", parent] = _base(skeleton, parent, keyed) * _propensity(skeleton, parent)
-    for parent in skeleton.acting_on("SubtypeNode"):
-        fixed["subtype", parent] = primary_match(
-            skeleton.graph, skeleton.policy, skeleton.vocabulary[parent], skeleton.parent_of
-        )
     return fixed
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -161,6 +161,20 @@ def reconcile(
     return Reconciliation(frame, estimates, spread)
 
 
+def reestimate(reconciliation: Reconciliation, names: Collection[str]) -> Reconciliation:
+    """Return a reconciliation with some variables fitted again to what its graph holds now, the spread as it was.
+
+    Each fit starts from the earlier one; variables that condition others are fitted first.
+    """
+    frame, estimates = reconciliation.frame, dict(reconciliation.estimates)
+    conditioning = [n for n in conditioning_variables(frame.graph, frame.vocabulary) if n in estimates]
+    for name in (*(n for n in conditioning if n in names), *sorted(set(names) - set(conditioning))):
+        conditioned = estimates[name].conditions and name not in conditioning
+        conditions = _conditions(frame, name, conditioning, estimates) if conditioned else ()
+        estimates[name] = _estimate(frame, name, conditions, reconciliation.tau, None, estimates[name].parameters)
+    return Reconciliation(frame, estimates, reconciliation.tau)
+
+
 def evidence_key(frame: Frame, names: Sequence[str]) -> str:
     """Return the SHA-256 of everything that a reconciliation depends on, 64 hex digits.
 
@@ -250,13 +264,12 @@ def _estimate(
     observations = (*observe(readings, variable, frame.policy, tau), *inverse_observations(frame, variable, tau))
     design = _design(frame, variable, conditions, observations)
     scale = frame.policy.judgement_scale
+    shape = (design.effects.shape[1], design.states)
     parameters = stored
-    if parameters is None or parameters.shape != (design.effects.shape[1], design.states):
-        parameters = (
-            fit(design, observations, scale, earlier).parameters
-            if observations
-            else np.zeros((design.effects.shape[1], design.states))
-        )
+    if earlier is not None and earlier.shape != shape:
+        earlier = None
+    if parameters is None or parameters.shape != shape:
+        parameters = fit(design, observations, scale, earlier).parameters if observations else np.zeros(shape)
     table = probabilities(design, parameters).reshape(design.shape)
     return Estimate(variable, conditions, design, observations, parameters, table, evidence, tuple(left_out), scale)
 
