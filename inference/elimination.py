@@ -61,11 +61,7 @@ def marginals(tables: Mapping[str, Table], likelihood: Mapping[str, Array], targ
     wanted = tuple(dict.fromkeys(targets))
     names = relevant(tables, [*likelihood, *wanted])
     index = {name: position for position, name in enumerate(names)}
-    cards = [tables[name].values.shape[-1] for name in names]
-    kept = _possible(likelihood)
-    factors = [_factor(tables[name], index, kept) for name in names]
-    factors += [Factor((index[name],), vector[kept[name]]) for name, vector in _vectors(likelihood).items()]
-    cards = [len(kept[name]) if name in kept else card for name, card in zip(names, cards, strict=True)]
+    factors, cards, kept = reduced_factors(tables, names, likelihood)
     order = min_fill_order(tuple(factor.scope for factor in factors), len(names))
     beliefs, evidence_log = _propagate(factors, order, cards)
     posterior = {}
@@ -75,6 +71,26 @@ def marginals(tables: Mapping[str, Table], likelihood: Mapping[str, Array], targ
         whole[kept.get(name, slice(None))] = values / values.sum()
         posterior[name] = whole
     return Marginals(posterior, evidence_log)
+
+
+def reduced_factors(
+    tables: Mapping[str, Table], names: Sequence[str], likelihood: Mapping[str, Array]
+) -> tuple[list[Factor], list[int], dict[str, NDArray[np.int64]]]:
+    """Return the tables and the evidence as factors, numbered as ``names``, without the states that are ruled out.
+
+    Also the cardinalities that are left, and the states left of each variable with evidence.
+
+    Raises
+    ------
+    ImpossibleEvidenceError
+        A likelihood vector is zero everywhere.
+    """
+    index = {name: position for position, name in enumerate(names)}
+    kept = _possible(likelihood)
+    factors = [_factor(tables[name], index, kept) for name in names]
+    factors += [Factor((index[name],), vector[kept[name]]) for name, vector in _vectors(likelihood).items()]
+    cards = [len(kept[name]) if name in kept else tables[name].values.shape[-1] for name in names]
+    return factors, cards, kept
 
 
 def _vectors(likelihood: Mapping[str, Array]) -> dict[str, Array]:
@@ -112,8 +128,13 @@ def _factor(table: Table, index: Mapping[str, int], kept: Mapping[str, NDArray[n
 
 
 @lru_cache(maxsize=4096)
-def min_fill_order(scopes: tuple[tuple[int, ...], ...], count: int) -> tuple[int, ...]:
-    """Return an elimination order that greedily adds the fewest edges; ties go to the smaller neighbourhood."""
+def min_fill_order(
+    scopes: tuple[tuple[int, ...], ...], count: int, last: frozenset[int] = frozenset()
+) -> tuple[int, ...]:
+    """Return an elimination order that greedily adds the fewest edges; ties go to the smaller neighbourhood.
+
+    Variables in ``last`` come after all others.
+    """
     near: list[set[int]] = [set() for _ in range(count)]
     for scope in scopes:
         for variable in scope:
@@ -122,7 +143,7 @@ def min_fill_order(scopes: tuple[tuple[int, ...], ...], count: int) -> tuple[int
         near[variable].discard(variable)
     left, order = set(range(count)), []
     while left:
-        best = min(left, key=lambda v: (_fill(near, v), len(near[v]), v))
+        best = min(left - last or left, key=lambda v: (_fill(near, v), len(near[v]), v))
         for a in near[best]:
             near[a].update(near[best] - {a})
             near[a].discard(best)
@@ -146,8 +167,8 @@ def _propagate(factors: Sequence[Factor], order: Sequence[int], cards: Sequence[
     children: list[list[int]] = [[] for _ in order]
     evidence_log = 0.0
     for place, variable in enumerate(order):
-        cluster = _multiply([*own[place], *(sent[1] for child in children[place] if (sent := up[child]))], cards)
-        message = _sum_to(cluster, tuple(v for v in cluster.scope if v != variable))
+        cluster = multiply([*own[place], *(sent[1] for child in children[place] if (sent := up[child]))], cards)
+        message = sum_to(cluster, tuple(v for v in cluster.scope if v != variable))
         if not message.scope:
             evidence_log += _finish(message)
             continue
@@ -159,15 +180,22 @@ def _propagate(factors: Sequence[Factor], order: Sequence[int], cards: Sequence[
     for place in range(len(order) - 1, -1, -1):
         from_parent = [down[place]] if place in down else []
         received = {child: sent[1] for child in children[place] if (sent := up[child])}
-        belief = _multiply([*own[place], *received.values(), *from_parent], cards)
-        beliefs[order[place]] = _sum_to(belief, (order[place],)).values
+        belief = multiply([*own[place], *received.values(), *from_parent], cards)
+        beliefs[order[place]] = sum_to(belief, (order[place],)).values
         for child, message in received.items():
             others = [m for c, m in received.items() if c != child]
-            down[child] = _sum_to(_multiply([*own[place], *others, *from_parent], cards, message.scope), message.scope)
+            down[child] = sum_to(multiply([*own[place], *others, *from_parent], cards, message.scope), message.scope)
     return beliefs, evidence_log
 
 
-def _multiply(factors: Sequence[Factor], cards: Sequence[int], extra: tuple[int, ...] = ()) -> Factor:
+def multiply(factors: Sequence[Factor], cards: Sequence[int], extra: tuple[int, ...] = ()) -> Factor:
+    """Return the product of factors over their scopes and ``extra`` variables; ``cards`` are all cardinalities.
+
+    Raises
+    ------
+    OntologyError
+        It would have more than ``MAXIMUM_CELLS`` numbers.
+    """
     scope = tuple(sorted({v for factor in factors for v in factor.scope} | set(extra)))
     shape = [cards[v] for v in scope]
     cells = float(np.prod(shape, dtype=np.float64))
@@ -188,7 +216,8 @@ def _multiply(factors: Sequence[Factor], cards: Sequence[int], extra: tuple[int,
     return Factor(scope, values, scale_log)
 
 
-def _sum_to(factor: Factor, scope: tuple[int, ...]) -> Factor:
+def sum_to(factor: Factor, scope: tuple[int, ...]) -> Factor:
+    """Return a factor with every variable outside the scope summed out."""
     axes = tuple(axis for axis, variable in enumerate(factor.scope) if variable not in scope)
     return Factor(scope, factor.values.sum(axis=axes), factor.scale_log)
 

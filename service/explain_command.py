@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import click
 
 from hepagraph.service.answering import answer_all, lesions_json
@@ -29,20 +27,28 @@ def explain(
 ) -> None:
     """Explain the answers to the cases in JSON or JSON Lines files; - reads standard input.
 
-    Each finding gets a weight; the weights add up exactly to the change of the entity's log-odds.
+    Each finding gets a weight; the weights add up exactly to the change of the entity's log-odds. Below stands, for the
+    leading entities, the subtype and mechanisms that together explain best what was seen.
     Nothing is written unless every case is good.
     """
+    from hepagraph.inference.case import Case
     from hepagraph.inference.ledger import explain as ledgers_of
+    from hepagraph.inference.most_probable import most_probable
     from hepagraph.inference.reasoner import Reasoner
-    from hepagraph.service.explain_text import ledgers_text
+    from hepagraph.service.explain_text import Explained, explained_text
 
     values = read_cases(cases)
     reasoner = Reasoner.load(ontology)
     reasoner.entities(differential)
-    ask = functools.partial(ledgers_of, reasoner, differential=differential, entity=entity, against=against)
-    found = answer_all(values, reasoner.read, lambda case: (case.id, ask(case)))
+
+    def ask(case: Case) -> tuple[str, tuple[Explained, ...]]:
+        ledgers = ledgers_of(reasoner, case, differential=differential, entity=entity, against=against)
+        best = most_probable(reasoner, case, differential=differential)
+        return case.id, tuple(map(Explained, ledgers, best))
+
+    found = answer_all(values, reasoner.read, ask)
     if as_json:
         text = lesions_json(found)
     else:
-        text = "\n".join(ledgers_text(name, ledgers, reasoner.network.labels) for name, ledgers in found)
+        text = "\n".join(explained_text(name, lesions, reasoner.network.labels) for name, lesions in found)
     click.echo(text, nl=False)

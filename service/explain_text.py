@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from hepagraph.inference.causes import HISTOLOGY, Link
 from hepagraph.inference.ledger import Entry, Ledger
+from hepagraph.inference.most_probable import Explanation
 from hepagraph.inference.result import NOTICE
 from hepagraph.ontology.errors import printable
 from hepagraph.service.text import percent
@@ -15,11 +18,32 @@ _WIDTH = 12
 _LEAST = 0.05
 
 
-def ledgers_text(case: str, ledgers: Sequence[Ledger], labels: Mapping[str, str]) -> str:
-    """Return the ledgers of a case's lesions: what speaks for, what against, through what, and says who."""
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One lesion's ledger, and the most probable explanation within each entity."""
+
+    ledger: Ledger
+    explanations: tuple[Explanation, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return both as one JSON object."""
+        return {**self.ledger.to_dict(), "explanations": [found.to_dict() for found in self.explanations]}
+
+
+def explained_text(case: str, lesions: Sequence[Explained], labels: Mapping[str, str]) -> str:
+    """Return what speaks for and against in a case's lesions, through what, says who, and the best explanations."""
     blocks = [f"Case {printable(case)}"]
-    blocks += ["\n".join(_ledger(ledger, labels)) for ledger in ledgers]
+    for lesion in lesions:
+        lines = [*_ledger(lesion.ledger, labels), "  the best story of each entity, and the probability of all of it at once"]
+        lines += [f"    {explanation_text(found, labels)}" for found in lesion.explanations[:3]]
+        blocks.append("\n".join(lines))
     return "\n\n".join([*blocks, NOTICE]) + "\n"
+
+
+def explanation_text(found: Explanation, labels: Mapping[str, str]) -> str:
+    """Return an explanation as one line: probability, subtype, mechanisms."""
+    through = ", ".join(labels.get(name, name) for name in found.present) or "none of the mechanisms that bear on it"
+    return f"{percent(found.probability):>8}  {labels.get(found.subtype, found.subtype)}: {through}"
 
 
 def _ledger(ledger: Ledger, labels: Mapping[str, str]) -> list[str]:
@@ -71,13 +95,13 @@ def times(weight: float) -> str:
 
 
 def path_text(path: Sequence[Link], labels: Mapping[str, str]) -> str:
-    """Return a causal path as labels with arrows, the histology in brackets; empty where there is no path."""
+    """Return a causal path as labels with arrows, the histology beside its subtype; empty where there is no path."""
     if not path:
         return ""
     words = labels.get(path[0].cause, path[0].cause)
     for link in path:
         name = labels.get(link.effect, link.effect)
-        words += f" ({name})" if link.relation == HISTOLOGY else f" -> {name}"
+        words += f", {name}" if link.relation == HISTOLOGY else f" -> {name}"
     return words
 
 
