@@ -16,6 +16,7 @@ from hepagraph.service.text import percent
 
 _WIDTH = 12
 _LEAST = 0.05
+_STORIES = "  the best story of each entity, and the probability of all of it at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ def explained_text(case: str, lesions: Sequence[Explained], labels: Mapping[str,
     """Return what speaks for and against in a case's lesions, through what, says who, and the best explanations."""
     blocks = [f"Case {printable(case)}"]
     for lesion in lesions:
-        lines = [*_ledger(lesion.ledger, labels), "  the best story of each entity, and the probability of all of it at once"]
+        lines = [
+            *_ledger(lesion.ledger, labels),
+            "  the best story of each entity, and the probability of all of it at once",
+        ]
         lines += [f"    {explanation_text(found, labels)}" for found in lesion.explanations[:3]]
         blocks.append("\n".join(lines))
     return "\n\n".join([*blocks, NOTICE]) + "\n"

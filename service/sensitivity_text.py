@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from hepagraph.inference.result import NOTICE
 from hepagraph.inference.sensitivity import Range, Sensitivity, Turn
+from hepagraph.inference.withdrawal import Withdrawals
 from hepagraph.ontology.errors import printable
 from hepagraph.service.text import percent
 
 _WIDTH = 40
 
 
-def sensitivity_text(case: str, lesions: Sequence[Sensitivity], labels: Mapping[str, str], *, top: int = 6) -> str:
-    """Return the tornado and the turns of a case's lesions."""
+@dataclass(frozen=True, slots=True)
+class Sensed:
+    """On which numbers one lesion's answer hangs, and on which papers (None: not asked)."""
+
+    numbers: Sensitivity
+    papers: Withdrawals | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return both as one JSON object."""
+        found = self.numbers.to_dict()
+        return found if self.papers is None else {**found, "withdrawals": self.papers.to_dict()}
+
+
+def sensitivity_text(case: str, lesions: Sequence[Sensed], labels: Mapping[str, str], *, top: int = 6) -> str:
+    """Return the tornado, the turns and the papers of a case's lesions."""
     blocks = [f"Case {printable(case)}"]
-    blocks += ["\n".join(_lesion(lesion, labels, top)) for lesion in lesions]
+    for lesion in lesions:
+        lines = _lesion(lesion.numbers, labels, top)
+        lines += [] if lesion.papers is None else _papers(lesion.papers, labels)
+        blocks.append("\n".join(lines))
     return "\n\n".join([*blocks, NOTICE]) + "\n"
 
 
@@ -30,6 +49,17 @@ def _lesion(lesion: Sensitivity, labels: Mapping[str, str], top: int) -> list[st
     if not lesion.turns:
         lines.append("    no single number can")
     return lines
+
+
+def _papers(found: Withdrawals, labels: Mapping[str, str]) -> list[str]:
+    lines = [f"  the papers that move it most when withdrawn, of {found.tried} that it touches"]
+    for paper in found.papers:
+        now = paper.posterior[found.leading]
+        other = "" if paper.leading == found.leading else f", {labels.get(paper.leading, paper.leading)} on top"
+        count = f"{paper.statements} statement{'' if paper.statements == 1 else 's'}"
+        lines.append(f"    {percent(found.posterior)} -> {percent(now)}{other}  {paper.source.short()} ({count})")
+    kept = "; ".join(source.short() for source in found.indispensable)
+    return [*lines, f"    not withdrawn, since prior weights rest on it: {kept}"] if kept else lines
 
 
 def _range(found: Range, posterior: float) -> str:

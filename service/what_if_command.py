@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import click
 
 from hepagraph.ontology.errors import CaseError, Problem
+from hepagraph.service.assignments import examination, setting, spelt
 from hepagraph.service.options import json_option, ontology_option, reports_errors
 from hepagraph.service.reading import read_cases
 
@@ -47,14 +47,14 @@ def what_if(
     if len(values) != 1:
         raise CaseError([Problem("type", case, f"holds {len(values)} cases", advice="what-if takes one case")])
     data = values[0][1]
-    settings = [_setting(text) for text in changes] + [(name, None) for name in dropped]
-    done = [_exam(text) for text in exams]
+    settings = [setting(text) for text in changes] + [(name, None) for name in dropped]
+    done = [examination(text) for text in exams]
     scenarios: list[Scenario] = []
     if each:
-        scenarios += [Scenario(_spelt(key, value), {key: value}) for key, value in settings]
+        scenarios += [Scenario(spelt(key, value), {key: value}) for key, value in settings]
         scenarios += [Scenario(text, {}, [exam]) for text, exam in zip(exams, done, strict=True)]
     elif settings or done:
-        name = ", ".join([*(_spelt(key, value) for key, value in settings), *exams])
+        name = ", ".join([*(spelt(key, value) for key, value in settings), *exams])
         scenarios.append(Scenario(name, dict(settings), done or None))
     reasoner = Reasoner.load(ontology)
     reasoner.entities(differential)
@@ -68,27 +68,3 @@ def what_if(
     else:
         text = what_if_text(found, reasoner.network.labels)
     click.echo(text, nl=False)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Return the key and the value that ``key=value`` gives: JSON where it reads as such, else a word or a|list."""
-    key, equals, value = (part.strip() for part in text.partition("="))
-    if not equals or not key or not value:
-        advice = "write key=value, for example size_mm=12"
-        raise CaseError([Problem("type", "--set", f"cannot read {text[:60]!r}", advice=advice)])
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        words = [word.strip() for word in value.split("|")]
-        return key, words if len(words) > 1 else value
-
-
-def _spelt(key: str, value: Any) -> str:
-    if value is None:
-        return f"without {key}"
-    return f"{key}={value}" if isinstance(value, str) else f"{key}={json.dumps(value)}"
-
-
-def _exam(text: str) -> dict[str, str]:
-    modality, _, agent = (part.strip() for part in text.partition("/"))
-    return {"modality": modality, "contrast_agent": agent} if agent else {"modality": modality}

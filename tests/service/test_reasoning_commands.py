@@ -99,3 +99,53 @@ def test_sensitivity(case: Path) -> None:
         assert part in result.output
     (answer,) = map(json.loads, run("sensitivity", case, "--json").stdout.splitlines())
     assert all(lesion["ranges"] for lesion in answer["lesions"])
+
+
+def test_costs_on_the_command_line(case: Path, reasoner: Reasoner, tmp_path: Path) -> None:
+    shown = json.loads(run("next-best", "--show-costs").stdout)
+    management = next(iter(shown["losses"]))
+    assert run("next-best", case, "--by", "cost").output.count("saves") > 3
+    flat = {name: dict.fromkeys(losses, 7) for name, losses in shown["losses"].items()}
+    path = tmp_path / "costs.json"
+    path.write_text(json.dumps({"losses": flat}), encoding="utf-8")
+    (answer,) = map(json.loads, run("next-best", case, "--costs", path, "--json").stdout.splitlines())
+    assert all(lesion["settled"] and lesion["expected_loss"] == pytest.approx(7) for lesion in answer["lesions"])
+    assert "save more than it costs" in run("next-best", case, "--costs", path).output
+    (usual,) = map(json.loads, run("next-best", case, "--json", "--by", "cost").stdout.splitlines())
+    for lesion in usual["lesions"]:
+        savings = [found["saving"] for found in lesion["findings"]]
+        assert savings == sorted(savings, reverse=True) and lesion["management"] in shown["losses"]
+    path.write_text(json.dumps({"losses": {management: {"nobody": 1}}}), encoding="utf-8")
+    refused = run("next-best", case, "--costs", path)
+    assert refused.exit_code == 2 and refused.stdout == "" and "is not known" in refused.stderr
+    assert run("next-best").exit_code == 2
+    assert "no case was given" in run("next-best").stderr
+
+
+def test_paths_and_stories_are_told(case: Path) -> None:
+    result = run("explain", case)
+    assert " -> " in result.output and "the best story of each entity" in result.output
+    (answer,) = map(json.loads, run("explain", case, "--json").stdout.splitlines())
+    for lesion in answer["lesions"]:
+        assert lesion["explanations"][0]["probability"] > 0
+        assert any(entry["path"] for entry in lesion["entries"])
+
+
+def test_papers_are_withdrawn(case: Path) -> None:
+    (with_papers,) = map(json.loads, run("sensitivity", case, "--json", "--papers", 1).stdout.splitlines())
+    assert all(len(lesion["withdrawals"]["papers"]) == 1 for lesion in with_papers["lesions"])
+    (without,) = map(json.loads, run("sensitivity", case, "--json", "--papers", 0).stdout.splitlines())
+    assert all("withdrawals" not in lesion for lesion in without["lesions"])
+    assert "when withdrawn" in run("sensitivity", case, "--papers", 1).output
+
+
+def test_archetype(told: dict[str, Any], reasoner: Reasoner) -> None:
+    alike = told["alike"]
+    result = run("archetype", alike["entity"], "--exam", alike["exam"], "--top", 3)
+    assert result.exit_code == 0 and "closest look-alike" in result.output and NOTICE in result.output
+    (found,) = map(json.loads, run("archetype", alike["entity"], "--exam", alike["exam"], "--json").stdout.splitlines())
+    assert found["look_alike"] == alike["look_alike"] and found["separator"]["finding"] == alike["separator"]
+    assert len(run("archetype", "--json").stdout.splitlines()) == len(reasoner.entities())
+    for wrong in (["nobody"], ["--set", "x"], ["--set", "nobody=1"], ["--exam", "nobody"]):
+        refused = run("archetype", *wrong)
+        assert refused.exit_code == 2 and refused.stdout == "" and refused.stderr
