@@ -111,8 +111,8 @@ def changed_costs(costs: Costs | None, data: Any, entities: Sequence[str], burde
     if not losses:
         problems.append(Problem("missing", "costs / losses", "no management is left"))
     if problems:
-        known = all(problem.kind == "unknown_key" for problem in problems)
-        raise (UnknownKeyError if known else CaseError)(problems)
+        spelling = all(problem.kind == "unknown_key" for problem in problems)
+        raise (UnknownKeyError if spelling else CaseError)(problems)
     return Costs(losses, own, () if costs is None else costs.tests)
 
 

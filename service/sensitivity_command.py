@@ -15,9 +15,7 @@ from hepagraph.service.reading import read_cases
 @json_option
 @click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
 @click.option("--top", default=6, show_default=True, type=click.IntRange(min=1), help="How many to list of each kind.")
-@click.option(
-    "--papers", default=3, show_default=True, type=click.IntRange(min=0), help="How many to list; 0: none."
-)
+@click.option("--papers", default=3, show_default=True, type=click.IntRange(min=0), help="How many to list; 0: none.")
 @ontology_option
 @reports_errors
 def sensitivity(
