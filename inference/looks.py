@@ -95,7 +95,7 @@ class NextBest:
             return None
         least = LEAST_SAVING * self.largest_loss
         looks = (look.saving for look in self.looks)
-        nets = (found.net for found in (*self.protocols, *self.tests))
+        nets = [found.net or 0.0 for found in self.protocols] + [found.net for found in self.tests]
         return all(saving is None or saving < least for saving in looks) and all(
             net is None or net <= 0 for net in nets
         )
