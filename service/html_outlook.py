@@ -1,0 +1,111 @@
+"""What to look at next, and on which numbers an answer hangs, as HTML."""
+
+from __future__ import annotations
+
+from hepagraph.inference.next_best import Look, NextBest, Protocol
+from hepagraph.inference.sensitivity import Range, Sensitivity, Turn
+from hepagraph.service.html_basics import (
+    Cite,
+    Labels,
+    chance,
+    chances,
+    cited,
+    fragment,
+    named,
+    place,
+    statements_html,
+    table,
+    text,
+    words,
+)
+
+
+def next_best_html(found: NextBest, labels: Labels, *, top: int = 5) -> str:
+    """Return the findings to look for and the examinations to do, by the bits that they are expected to tell."""
+    parts = [f"<p>{sentence}</p>" for sentence in _open(found, labels)]
+    if not found.enough:
+        parts += [_looks(found, labels, top), _protocols(found, labels, top)]
+    return fragment("next-best", *parts)
+
+
+def _open(found: NextBest, labels: Labels) -> list[str]:
+    sentences = [
+        f"<b>{named(found.leading, labels)}</b> is on top; a test that is never wrong would tell "
+        f"{found.uncertainty:.2f} bits."
+    ]
+    if found.rival is not None and found.separator is not None:
+        name, bits = found.separator
+        sentences.append(
+            f"What best tells it from {named(found.rival, labels)}: <b>{named(name, labels)}</b> "
+            f"({bits:.2f} bits of that choice)."
+        )
+    if found.enough:
+        sentences.append("Nothing further is expected to tell much.")
+    return sentences
+
+
+def _looks(found: NextBest, labels: Labels, top: int) -> str:
+    if not found.looks:
+        return ""
+    rows = [
+        [text(look.label), f"{look.information:.2f}", chance(look.chance_of_change), _outcomes(look, labels)]
+        for look in found.looks[:top]
+    ]
+    columns = ["finding", "#bits", "#chance of another answer", "likeliest reports, and what each would put on top"]
+    return table("On the examinations at hand", columns, rows)
+
+
+def _outcomes(look: Look, labels: Labels) -> str:
+    items = "".join(
+        f"<li>{words(state)} ({chance(probability)}): {named(entity, labels)}</li>"
+        for state, probability, entity in look.outcomes[:3]
+    )
+    return f'<ul class="plain">{items}</ul>'
+
+
+def _protocols(found: NextBest, labels: Labels, top: int) -> str:
+    if not found.protocols:
+        return ""
+    rows = [
+        [examination(protocol), f"{protocol.information:.2f}", ", ".join(named(n, labels) for n in protocol.findings)]
+        for protocol in found.protocols[:top]
+    ]
+    return table("Another examination", ["examination", "#bits, at least", "its most telling findings"], rows)
+
+
+def examination(protocol: Protocol) -> str:
+    """Return modality and agent as HTML text."""
+    agent = f" with {words(protocol.agent)}" if protocol.agent else ""
+    return f"{words(protocol.modality)}{agent}"
+
+
+def sensitivity_html(found: Sensitivity, labels: Labels, cite: Cite = cited, *, top: int = 6) -> str:
+    """Return how far each variable's numbers move the answer, and the smallest changes of one that would turn it."""
+    parts = [
+        f"<p>How far <b>{named(found.leading, labels)}</b> ({chance(found.posterior)}) moves when one variable's numbers "
+        "alone are drawn from their uncertainty: 95 % ranges, on a scale from 0 to 100&nbsp;%.</p>",
+        '<ol class="ranges">' + "".join(_range(one, found.posterior) for one in found.ranges[:top]) + "</ol>",
+    ]
+    if found.turns:
+        rows = [_turn(turn, labels, cite) for turn in found.turns[:top]]
+        columns = ["the probability of", "#is", "#would have to be", "then as probable", "it rests on"]
+        parts.append(table("The smallest changes of one number that would turn the answer", columns, rows))
+    else:
+        parts.append("<p>No single number could turn the answer.</p>")
+    return fragment("sensitivity", *parts)
+
+
+def _range(found: Range, posterior: float) -> str:
+    span = f"left:{place(found.low)};width:{place(found.high - found.low)}"
+    return (
+        f'<li><span class="name">{text(found.label)}</span>'
+        f'<span class="track" aria-hidden="true"><span class="between" style="{span}"></span>'
+        f'<span class="at" style="left:{place(posterior)}"></span></span>'
+        f'<span class="interval">{chances(found.low, found.high)}</span></li>'
+    )
+
+
+def _turn(turn: Turn, labels: Labels, cite: Cite) -> list[str]:
+    what = f"{text(turn.label)}: {words(turn.given)}, in {named(turn.subtype, labels)}"
+    rests = statements_html(turn.statements, cite, most=1) or '<span class="soft">no statement of its own</span>'
+    return [what, chance(turn.now), chance(turn.needed), named(turn.entity, labels), rests]
