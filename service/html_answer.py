@@ -47,7 +47,7 @@ def _bar(entity: str, value: float, interval: Mapping[str, tuple[float, float]] 
 
 
 def interval_parts_html(lesion: LesionResult, labels: Labels) -> str:
-    """Return what each source of uncertainty alone would leave open of the leading entity; nothing without intervals."""
+    """Return what each source of uncertainty alone leaves open of the leading entity; nothing without intervals."""
     if lesion.interval is None or lesion.interval_parts is None:
         return ""
     rows = [

@@ -26,7 +26,7 @@ def style(*names: str) -> str:
 
 
 def whole_page(title: str, body: str, *styles: str) -> str:
-    """Return a page of its own, which may run no script and load nothing, with the packaged style sheets of these names.
+    """Return a page of its own, which may run no script and load nothing, with these packaged style sheets.
 
     ``title`` is plain text, ``body`` HTML.
     """
@@ -107,7 +107,7 @@ def place(probability: float) -> str:
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str = "") -> str:
     """Return a table of HTML cells, the first of each row its head, in a frame that scrolls where it is too wide.
 
-    ``caption`` is text without tags, already escaped; ``columns`` are HTML, and one that begins with ``#`` holds numbers.
+    ``caption`` is escaped text without tags; ``columns`` are HTML, and one that begins with ``#`` holds numbers.
     """
     numbers = [column.startswith("#") for column in columns]
     marks = [' class="n"' if number else "" for number in numbers]

@@ -82,8 +82,8 @@ def examination(protocol: Protocol) -> str:
 def sensitivity_html(found: Sensitivity, labels: Labels, cite: Cite = cited, *, top: int = 6) -> str:
     """Return how far each variable's numbers move the answer, and the smallest changes of one that would turn it."""
     parts = [
-        f"<p>How far <b>{named(found.leading, labels)}</b> ({chance(found.posterior)}) moves when one variable's numbers "
-        "alone are drawn from their uncertainty: 95 % ranges, on a scale from 0 to 100&nbsp;%.</p>",
+        f"<p>How far <b>{named(found.leading, labels)}</b> ({chance(found.posterior)}) moves when one variable's "
+        "numbers alone are drawn from their uncertainty: 95 % ranges, on a scale from 0 to 100&nbsp;%.</p>",
         '<ol class="ranges">' + "".join(_range(one, found.posterior) for one in found.ranges[:top]) + "</ol>",
     ]
     if found.turns:
