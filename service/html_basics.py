@@ -6,8 +6,10 @@ Fragments hold no script and load nothing; ``data/parts.css`` gives them their l
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hepagraph.kg.model import Source, Statement
@@ -15,8 +17,12 @@ from hepagraph.ontology.errors import printable
 from hepagraph.service.evaluation_charts import escape
 from hepagraph.service.text import percent
 
+if TYPE_CHECKING:
+    from hepagraph.inference.reasoner import Reasoner
+
 Labels = Mapping[str, str]
 Cite = Callable[[Statement], str]
+_NUMBER = r"[0-9.]+(e[+-]?[0-9]+)?"
 DATA = Path(__file__).resolve().parent / "data"
 
 
@@ -48,9 +54,39 @@ def text(value: object) -> str:
     return escape(printable(str(value)))
 
 
-def words(value: str) -> str:
-    """Return a state as a case spells it as HTML text, with blanks for underscores."""
-    return text(value.replace("_", " "))
+def said(variable: str, given: str, labels: Labels) -> str:
+    """Return what a case says of a variable as HTML text: states by their labels (see ``spoken``), or as spelt.
+
+    >>> said("edge", "sharp_1 or none", {"edge=sharp_1": "very sharp"}), said("edge", "sharp_1 0.8, none 1", {})
+    ('very sharp or none', 'sharp 1 (0.8), none (1)')
+    """
+    pieces = re.split("( or |, )", given)
+    return text("".join(piece if place % 2 else _said(variable, piece, labels) for place, piece in enumerate(pieces)))
+
+
+def _said(variable: str, piece: str, labels: Labels) -> str:
+    spelling, blank, weight = piece.rpartition(" ")
+    likelihood = f" ({weight})" if blank and re.fullmatch(_NUMBER, weight) else ""
+    state = spelling if likelihood else piece
+    return labels.get(f"{variable}={state}", state.replace("_", " ")) + likelihood
+
+
+def spoken(reasoner: Reasoner) -> dict[str, str]:
+    """Return the network's labels, and those of every state that a case may name, under ``variable=state``.
+
+    Modalities and agents are under ``exam=state`` as well.
+    """
+    found = dict(reasoner.network.labels)
+    for variable in reasoner.reader.variables.values():
+        states = {
+            spelling: variable.nodes.get(spelling, variable.nodes[s[0]]) for spelling, s in variable.leaves.items()
+        }
+        states |= {str(flag).lower(): variable.nodes[state] for flag, state in variable.booleans.items()}
+        for spelling, node in states.items():
+            label = reasoner.network.labels.get(node, spelling).removeprefix(f"{variable.label}: ")
+            names = (variable.name, "exam") if variable.section == "exam" else (variable.name,)
+            found |= {f"{name}={form}": label for name in names for form in (spelling, spelling.lower())}
+    return found
 
 
 def named(name: str, labels: Labels) -> str:

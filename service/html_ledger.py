@@ -15,9 +15,9 @@ from hepagraph.service.html_basics import (
     named,
     odds,
     place,
+    said,
     statements_html,
     text,
-    words,
 )
 
 LEAST = 0.05  # nats below which a finding hardly moves the odds
@@ -70,7 +70,7 @@ def _side(
 
 
 def _entry(entry: Entry, kind: str, most: float, labels: Labels, cite: Cite, statements: int) -> str:
-    given = f": {words(entry.given)}" if entry.given else ""
+    given = f": {said(entry.variable, entry.given, labels)}" if entry.given else ""
     parts = [
         f'<p class="what"><b class="factor">{factor(entry.weight)}</b> <span>{text(entry.label)}{given}</span></p>',
         f'<span class="weight" aria-hidden="true"><i style="width:{place(abs(entry.weight) / most)}"></i></span>',
@@ -80,7 +80,7 @@ def _entry(entry: Entry, kind: str, most: float, labels: Labels, cite: Cite, sta
         parts.append(f'<p class="through">through {through}</p>')
     for flip in entry.flips[:1]:
         turned = f"{named(flip.entity, labels)} {chance(flip.probability)}"
-        parts.append(f'<p class="flip">were it {words(flip.state)}: {turned}</p>')
+        parts.append(f'<p class="flip">were it {said(entry.variable, flip.state, labels)}: {turned}</p>')
     parts.append(statements_html(entry.statements, cite, most=statements))
     return f'<li class="{kind}">{"".join(parts)}</li>'
 

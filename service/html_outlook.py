@@ -13,10 +13,10 @@ from hepagraph.service.html_basics import (
     fragment,
     named,
     place,
+    said,
     statements_html,
     table,
     text,
-    words,
 )
 
 
@@ -57,7 +57,7 @@ def _looks(found: NextBest, labels: Labels, top: int) -> str:
 
 def _outcomes(look: Look, labels: Labels) -> str:
     items = "".join(
-        f"<li>{words(state)} ({chance(probability)}): {named(entity, labels)}</li>"
+        f"<li>{said(look.variable, state, labels)} ({chance(probability)}): {named(entity, labels)}</li>"
         for state, probability, entity in look.outcomes[:3]
     )
     return f'<ul class="plain">{items}</ul>'
@@ -67,16 +67,20 @@ def _protocols(found: NextBest, labels: Labels, top: int) -> str:
     if not found.protocols:
         return ""
     rows = [
-        [examination(protocol), f"{protocol.information:.2f}", ", ".join(named(n, labels) for n in protocol.findings)]
+        [
+            examination(protocol, labels),
+            f"{protocol.information:.2f}",
+            ", ".join(named(n, labels) for n in protocol.findings),
+        ]
         for protocol in found.protocols[:top]
     ]
     return table("Another examination", ["examination", "#bits, at least", "its most telling findings"], rows)
 
 
-def examination(protocol: Protocol) -> str:
+def examination(protocol: Protocol, labels: Labels) -> str:
     """Return modality and agent as HTML text."""
-    agent = f" with {words(protocol.agent)}" if protocol.agent else ""
-    return f"{words(protocol.modality)}{agent}"
+    agent = f" with {said('exam', protocol.agent, labels)}" if protocol.agent else ""
+    return f"{said('exam', protocol.modality, labels)}{agent}"
 
 
 def sensitivity_html(found: Sensitivity, labels: Labels, cite: Cite = cited, *, top: int = 6) -> str:
@@ -106,6 +110,6 @@ def _range(found: Range, posterior: float) -> str:
 
 
 def _turn(turn: Turn, labels: Labels, cite: Cite) -> list[str]:
-    what = f"{text(turn.label)}: {words(turn.given)}, in {named(turn.subtype, labels)}"
+    what = f"{text(turn.label)}: {said(turn.variable, turn.given, labels)}, in {named(turn.subtype, labels)}"
     rests = statements_html(turn.statements, cite, most=1) or '<span class="soft">no statement of its own</span>'
     return [what, chance(turn.now), chance(turn.needed), named(turn.entity, labels), rests]

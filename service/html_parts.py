@@ -5,7 +5,7 @@
 """
 
 from hepagraph.service.html_answer import interval_parts_html, posterior_html, what_if_html
-from hepagraph.service.html_basics import cited, source_html, style
+from hepagraph.service.html_basics import cited, source_html, spoken, style
 from hepagraph.service.html_ledger import ledger_html
 from hepagraph.service.html_outlook import next_best_html, sensitivity_html
 
@@ -17,6 +17,7 @@ __all__ = [
     "posterior_html",
     "sensitivity_html",
     "source_html",
+    "spoken",
     "style",
     "what_if_html",
 ]
