@@ -20,7 +20,10 @@ def given_html(found: RuleCase, book: RuleBook, reasoner: Reasoner, labels: Labe
     exams = [" with ".join(named(node, labels) for node in (e.modality, e.agent) if node) for e in case.exams]
     items = [*((text(label), value) for label, value in facts)] or [("known of the patient", "nothing")]
     items.append(
-        ("examinations", "; ".join(exam or "not specified" for exam in exams) or "not stated: any may have been done")
+        (
+            "examinations",
+            "; ".join(exam or "of a kind not stated" for exam in exams) or "not stated: any may have been done",
+        )
     )
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in items)
     tables = [_lesion(lesion, own, book, labels) for lesion, own in zip(case.lesions, found.lesions, strict=True)]

@@ -24,6 +24,17 @@ _LIKELY = 0.5  # a cause from this probability on is named
 _SUBTYPE = 0.1
 _FLIPS = 8
 _BLOCKED = 5
+_HOW = (
+    "A bar is a probability. The line with ends across it is its 95 % interval: it counts everything that the evidence "
+    "leaves open, how studies differ, how far judgements may be off, and how few were counted.",
+    "× 5 beside a finding: all else as it is, it makes the odds five times larger; ÷ 5: five times smaller. Each "
+    "finding's factor is its mean over all orders in which the findings might have come in, so the odds before, times "
+    "and divided by all the factors, are the odds after.",
+    "Through: the hidden causes whose own probability the finding moved.",
+    "A bit is what the answer to a fair yes-or-no question tells.",
+    "Grade A: a primary study's count; B: a secondary source; C: words; D: judgement of the developers, queued for "
+    "review. A number in brackets is that of the reference.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +61,14 @@ def report_page(report: PatientReport, reasoner: Reasoner, book: RuleBook, *, da
     parts = [
         f"<header><h1>Case {text(case.id)}</h1>",
         f'<p class="notice">{text(report.result.model["notice"])}</p></header>',
-        f"<main>{_summary(report.lesions, page.labels)}",
+        f"<main>{_summary(report.lesions, page.labels)}{_reading()}",
         f"<section><h2>What was given</h2>{given_html(report.case, book, reasoner, page.labels)}</section>",
         *(
             _lesion(number, lesion, report.advice.lesions[number - 1].advised, several, page)
             for number, lesion in enumerate(report.lesions, 1)
         ),
         _patient_advice(report.advice.patient, page),
-        f"<section><h2>References</h2>{_grades()}{page.references.html()}</section>",
+        f"<section><h2>References</h2>{page.references.html()}</section>",
         f"<section><h2>The model</h2>{_model(report, page, date)}</section></main>",
     ]
     return whole_page(f"Case {case.id}", "\n".join(part for part in parts if part), "parts", "page", "report")
@@ -127,8 +138,8 @@ def _fit(surprise: SurpriseReport, page: _Page) -> str:
     shares = ", ".join(f"{named(e, page.labels)} {p:.3f}" for e, p in surprise.by_entity.items())
     limit = page.reasoner.compiled.surprise.surprise_threshold
     return (
-        f"predictive p-value {surprise.p_value:.3f} for this patient (below {limit:g} is unusual); under each plausible "
-        f"entity alone: {shares}"
+        f"predictive p-value {surprise.p_value:.3f} for this patient (below {limit:g} is unusual); under each "
+        f"plausible entity alone: {shares}"
     )
 
 
@@ -158,8 +169,8 @@ def _flips(ledger: Ledger, labels: Labels) -> str:
         for entry, flip in flips[:_FLIPS]
     ]
     rest = f"; {len(flips) - _FLIPS} more are left out" if len(flips) > _FLIPS else ""
-    caption = f"Had one of them been otherwise, another entity would be on top{rest}"
-    return table(caption, ["of", "reported", "had it been", "then on top", "#with"], rows)
+    caption = f"Had one of these been reported otherwise, another entity would be on top{rest}"
+    return table(caption, ["finding", "reported", "had it been", "then on top", "#probability"], rows)
 
 
 def _withdrawn(found: WhatIf, labels: Labels) -> str:
@@ -193,7 +204,7 @@ def _recommendation(found: Recommendation, page: _Page) -> str:
     return (
         f'<div class="rule"><h4>{text(rule.label)}</h4><p class="soft">{text(rule.kind.replace("_", "-"))}, {grade}</p>'
         f"<p>{text(rule.advice)}</p><p>{text(rule.rationale)}</p>"
-        f'<p class="because">Because {text("; ".join(found.why))}.</p>'
+        f'<p class="because">Because of: {text("; ".join(found.why))}.</p>'
         + (f'<p class="soft">Source: {cited}</p></div>' if cited else "</div>")
     )
 
@@ -204,11 +215,9 @@ def _blocked(found: Blocked, page: _Page) -> str:
     return f"<li>{text(found.wanted)} <small>({keys}{exam})</small>: {text(found.rule.label)}</li>"
 
 
-def _grades() -> str:
-    return (
-        '<p class="soft">Grade A: a primary study\'s count; B: a secondary source; C: words; D: judgement of the '
-        "developers, queued for review.</p>"
-    )
+def _reading() -> str:
+    items = "".join(f"<li>{line}</li>" for line in _HOW)
+    return f'<details class="reading"><summary>How to read this page</summary><ul>{items}</ul></details>'
 
 
 def _model(report: PatientReport, page: _Page, date: str | None) -> str:

@@ -79,6 +79,7 @@ def _item(reference: Reference) -> str:
         where = " ".join(text(part) for part in (source.journal, source.year) if part)
         parts = [f"{who}{text(source.title)}", *([where] if where else [])]
         links = source_links(source)
-    grades = f"cited here with grade {', '.join(map(text, sorted(reference.grades)))}" if reference.grades else ""
-    whole = ". ".join([*parts, *([", ".join(links)] if links else []), *([grades] if grades else [])])
-    return f'<li id="ref-{reference.number}">{whole}.</li>'
+    grades = f"Cited here with grade {', '.join(map(text, sorted(reference.grades)))}" if reference.grades else ""
+    found = [*parts, *([", ".join(links)] if links else []), *([grades] if grades else [])]
+    whole = " ".join(part if part.endswith(("?", "!", ".")) else f"{part}." for part in found)
+    return f'<li id="ref-{reference.number}">{whole}</li>'
