@@ -143,13 +143,14 @@ def place(probability: float) -> str:
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str = "") -> str:
     """Return a table of HTML cells, the first of each row its head, in a frame that scrolls where it is too wide.
 
-    ``caption`` is escaped text without tags; ``columns`` are HTML, and one that begins with ``#`` holds numbers.
+    ``caption`` is escaped text without tags; ``columns`` too, and one that begins with ``#`` holds numbers.
+    A table of the kind ``stack`` shows each row as a block of its own on a phone.
     """
-    numbers = [column.startswith("#") for column in columns]
-    marks = [' class="n"' if number else "" for number in numbers]
-    head = "".join(
-        f'<th scope="col"{mark}>{name.removeprefix("#")}</th>' for name, mark in zip(columns, marks, strict=True)
-    )
+    marks = [' class="n"' if column.startswith("#") else "" for column in columns]
+    names = [column.removeprefix("#") for column in columns]
+    head = "".join(f'<th scope="col"{mark}>{name}</th>' for name, mark in zip(names, marks, strict=True))
+    if kind == "stack":
+        marks = [f'{mark} data-label="{name}"' for name, mark in zip(names, marks, strict=True)]
     body = "".join(
         f'<tr><th scope="row">{row[0]}</th>'
         + "".join(f"<td{mark}>{cell}</td>" for cell, mark in zip(row[1:], marks[1:], strict=True))

@@ -52,7 +52,7 @@ def _looks(found: NextBest, labels: Labels, top: int) -> str:
         for look in found.looks[:top]
     ]
     columns = ["finding", "#bits", "#chance of another answer", "likeliest reports, and what each would put on top"]
-    return table("On the examinations at hand", columns, rows)
+    return table("On the examinations at hand", columns, rows, kind="stack")
 
 
 def _outcomes(look: Look, labels: Labels) -> str:
@@ -74,7 +74,8 @@ def _protocols(found: NextBest, labels: Labels, top: int) -> str:
         ]
         for protocol in found.protocols[:top]
     ]
-    return table("Another examination", ["examination", "#bits, at least", "its most telling findings"], rows)
+    columns = ["examination", "#bits, at least", "its most telling findings"]
+    return table("Another examination", columns, rows, kind="stack")
 
 
 def examination(protocol: Protocol, labels: Labels) -> str:
@@ -93,7 +94,8 @@ def sensitivity_html(found: Sensitivity, labels: Labels, cite: Cite = cited, *, 
     if found.turns:
         rows = [_turn(turn, labels, cite) for turn in found.turns[:top]]
         columns = ["the probability of", "#is", "#would have to be", "then as probable", "it rests on"]
-        parts.append(table("The smallest changes of one number that would turn the answer", columns, rows))
+        caption = "The smallest changes of one number that would turn the answer"
+        parts.append(table(caption, columns, rows, kind="stack"))
     else:
         parts.append("<p>No single number could turn the answer.</p>")
     return fragment("sensitivity", *parts)

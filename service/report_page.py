@@ -27,9 +27,9 @@ _BLOCKED = 5
 _HOW = (
     "A bar is a probability. The line with ends across it is its 95 % interval: it counts everything that the evidence "
     "leaves open, how studies differ, how far judgements may be off, and how few were counted.",
-    "× 5 beside a finding: all else as it is, it makes the odds five times larger; ÷ 5: five times smaller. Each "
-    "finding's factor is its mean over all orders in which the findings might have come in, so the odds before, times "
-    "and divided by all the factors, are the odds after.",
+    "× 5 beside a finding: it makes the odds five times larger; ÷ 5: five times smaller. What a finding weighs depends "
+    "on what else is known, so this is its mean over all orders in which the findings might have come in. The odds "
+    "before, times and divided by all the factors, are the odds after.",
     "Through: the hidden causes whose own probability the finding moved.",
     "A bit is what the answer to a fair yes-or-no question tells.",
     "Grade A: a primary study's count; B: a secondary source; C: words; D: judgement of the developers, queued for "
@@ -85,7 +85,7 @@ def _summary(lesions: Sequence[LesionReport], labels: Labels) -> str:
         link = f'<a href="#lesion-{number}">{text(found.id)}</a>'
         rows.append([link, f"<b>{named(top, labels)}</b>", f"<b>{chance(found.posterior[top])}</b>", interval, rival])
     columns = ["lesion", "most probable", "#probability", "95 % interval", "next"]
-    return f"<section><h2>At a glance</h2>{table('The answer for each lesion', columns, rows)}</section>"
+    return f"<section><h2>At a glance</h2>{table('The answer for each lesion', columns, rows, kind='stack')}</section>"
 
 
 def _lesion(number: int, lesion: LesionReport, advised: Advised, several: bool, page: _Page) -> str:
@@ -170,7 +170,7 @@ def _flips(ledger: Ledger, labels: Labels) -> str:
     ]
     rest = f"; {len(flips) - _FLIPS} more are left out" if len(flips) > _FLIPS else ""
     caption = f"Had one of these been reported otherwise, another entity would be on top{rest}"
-    return table(caption, ["finding", "reported", "had it been", "then on top", "#probability"], rows)
+    return table(caption, ["finding", "reported", "had it been", "then on top", "#probability"], rows, kind="stack")
 
 
 def _withdrawn(found: WhatIf, labels: Labels) -> str:
