@@ -126,8 +126,11 @@ def write_pages(pages: dict[str, str], folder: Path) -> None:
     Raises
     ------
     HepagraphError
-        The folder cannot be made or written to; then no page has changed.
+        The folder cannot be made or written to, or a page's place is taken by a folder; then no page has changed.
     """
+    for name in pages:
+        if (folder / name).is_dir():
+            raise HepagraphError(f"{folder / name}: cannot be written: it is a folder")
     new = not folder.exists()
     partials = {folder / name: folder / f"{name}.partial" for name in pages}
     try:
