@@ -74,7 +74,7 @@ def _said(variable: str, piece: str, labels: Labels) -> str:
 def spoken(reasoner: Reasoner) -> dict[str, str]:
     """Return the network's labels, and those of every state that a case may name, under ``variable=state``.
 
-    Modalities and agents are under ``exam=state`` as well.
+    Modalities and agents are under ``exam=state`` as well, those that no case may name included.
     """
     found = dict(reasoner.network.labels)
     for variable in reasoner.reader.variables.values():
@@ -86,7 +86,8 @@ def spoken(reasoner: Reasoner) -> dict[str, str]:
             label = reasoner.network.labels.get(node, spelling).removeprefix(f"{variable.label}: ")
             names = (variable.name, "exam") if variable.section == "exam" else (variable.name,)
             found |= {f"{name}={form}": label for name in names for form in (spelling, spelling.lower())}
-    return found
+    advised = reasoner.reader.assessability.advised_modalities
+    return found | {f"exam={name}": found[name] for name in advised if name in found}
 
 
 def named(name: str, labels: Labels) -> str:

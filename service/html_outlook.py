@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hepagraph.inference.next_best import Look, NextBest, Protocol
+from hepagraph.inference.next_best import Look, NextBest, PerfectTest, Protocol
 from hepagraph.inference.sensitivity import Range, Sensitivity, Turn
 from hepagraph.service.html_basics import (
     Cite,
@@ -39,6 +39,13 @@ def _open(found: NextBest, labels: Labels) -> list[str]:
             f"What best tells it from {named(found.rival, labels)}: <b>{named(name, labels)}</b> "
             f"({bits:.2f} bits of that choice)."
         )
+    if found.management is not None and found.expected_loss is not None:
+        sentences.append(
+            f"As things stand: <b>{named(found.management, labels)}</b>, at an expected loss of "
+            f"{found.expected_loss:.3g} points."
+        )
+    if found.settled:
+        sentences.append("Nothing further is expected to save more than it costs.")
     if found.enough:
         sentences.append("Nothing further is expected to tell much.")
     return sentences
@@ -47,11 +54,19 @@ def _open(found: NextBest, labels: Labels) -> list[str]:
 def _looks(found: NextBest, labels: Labels, top: int) -> str:
     if not found.looks:
         return ""
+    priced = found.expected_loss is not None
     rows = [
-        [text(look.label), f"{look.information:.2f}", chance(look.chance_of_change), _outcomes(look, labels)]
+        [
+            text(look.label),
+            f"{look.information:.2f}",
+            *([_points(look.saving)] if priced else []),
+            chance(look.chance_of_change),
+            _outcomes(look, labels),
+        ]
         for look in found.looks[:top]
     ]
-    columns = ["finding", "#bits", "#chance of another answer", "likeliest reports, and what each would put on top"]
+    columns = ["finding", "#bits", *(["#saves, points"] if priced else []), "#chance of another answer"]
+    columns.append("likeliest reports, and what each would put on top")
     return table("On the examinations at hand", columns, rows, kind="stack")
 
 
@@ -64,23 +79,40 @@ def _outcomes(look: Look, labels: Labels) -> str:
 
 
 def _protocols(found: NextBest, labels: Labels, top: int) -> str:
-    if not found.protocols:
+    if not found.protocols and not found.tests:
         return ""
+    priced = found.expected_loss is not None
     rows = [
         [
-            examination(protocol, labels),
-            f"{protocol.information:.2f}",
-            ", ".join(named(n, labels) for n in protocol.findings),
+            examination(one, labels),
+            f"{one.information:.2f}",
+            *(_priced(one) if priced else []),
+            ", ".join(named(name, labels) for name in one.findings),
         ]
-        for protocol in found.protocols[:top]
+        for one in found.protocols[:top]
     ]
-    columns = ["examination", "#bits, at least", "its most telling findings"]
+    rows += [
+        [text(test.label), f"{test.information:.2f}", *(_priced(test) if priced else []), "all, were it never wrong"]
+        for test in found.tests
+    ]
+    money = ["#saves, points", "#costs, points", "worth it"] if priced else []
+    columns = ["examination", "#bits, at least", *money, "its most telling findings"]
     return table("Another examination", columns, rows, kind="stack")
+
+
+def _priced(found: Protocol | PerfectTest) -> list[str]:
+    """Return what it saves, what it costs, and whether that is worth it."""
+    net = found.net
+    return [_points(found.saving), _points(found.burden), "" if net is None else "yes" if net > 0 else "no"]
+
+
+def _points(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
 
 
 def examination(protocol: Protocol, labels: Labels) -> str:
     """Return modality and agent as HTML text."""
-    agent = f" with {said('exam', protocol.agent, labels)}" if protocol.agent else ""
+    agent = f", {said('exam', protocol.agent, labels)}" if protocol.agent else ""
     return f"{said('exam', protocol.modality, labels)}{agent}"
 
 

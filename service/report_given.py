@@ -17,7 +17,7 @@ def given_html(found: RuleCase, book: RuleBook, reasoner: Reasoner, labels: Labe
     derived = {name for name, variable in reasoner.reader.variables.items() if variable.covers}
     facts = [(labels[n], said(n, f.given, labels)) for n, f in case.context.items() if n not in derived]
     facts += _circumstances(found.patient, book)
-    exams = [" with ".join(named(node, labels) for node in (e.modality, e.agent) if node) for e in case.exams]
+    exams = [", ".join(named(node, labels) for node in (e.modality, e.agent) if node) for e in case.exams]
     items = [*((text(label), value) for label, value in facts)] or [("known of the patient", "nothing")]
     items.append(
         (

@@ -30,8 +30,9 @@ _HOW = (
     "× 5 beside a finding: it makes the odds five times larger; ÷ 5: five times smaller. What a finding weighs depends "
     "on what else is known, so this is its mean over all orders in which the findings might have come in. The odds "
     "before, times and divided by all the factors, are the odds after.",
-    "Through: the hidden causes whose own probability the finding moved.",
-    "A bit is what the answer to a fair yes-or-no question tells.",
+    "Through: the hidden causes whose own probability the finding moved. With arrows: how what was seen comes about.",
+    "A bit is what the answer to a fair yes-or-no question tells. Points are how bad a wrong management is, and how "
+    "much of a burden an examination is, as the ontology judges it (hepagraph next-best --show-costs).",
     "Grade A: a primary study's count; B: a secondary source; C: words; D: judgement of the developers, queued for "
     "review. A number in brackets is that of the reference.",
 )
@@ -97,7 +98,7 @@ def _lesion(number: int, lesion: LesionReport, advised: Advised, several: bool, 
         _about(found, several, page),
         _folded(f"What makes the interval of {top} so wide", interval_parts_html(found, labels)),
         f"<h3>Why {top}</h3>",
-        ledger_html(lesion.ledger, labels, cite),
+        ledger_html(lesion.ledger, labels, cite, page.references.step),
         _folded(*_against(lesion.rival, page)),
         "<h3>What would change it</h3>",
         _flips(lesion.ledger, labels),
@@ -151,7 +152,7 @@ def _against(ledger: Ledger | None, page: _Page) -> tuple[str, str]:
     if ledger is None or ledger.against is None:
         return "", ""
     title = f"{named(ledger.entity, page.labels)} against {named(ledger.against, page.labels)} alone, the next in rank"
-    return title, ledger_html(ledger, page.labels, page.references.statement)
+    return title, ledger_html(ledger, page.labels, page.references.statement, page.references.step)
 
 
 def _flips(ledger: Ledger, labels: Labels) -> str:

@@ -32,12 +32,18 @@ class References:
         self._statements: dict[str, Statement] = {
             s.id: s for _, _, found in graph.edges(data="evidence") for s in found or ()
         }
+        self._by_short = {source.short(): source for source in self._sources.values()}
         self.cited: dict[str, Reference] = {}
 
     def statement(self, statement: Statement) -> str:
         """Return a statement's figure, grade and row with the number of its source, as HTML."""
         row = f" {text(statement.row_id)}" if statement.row_id else ""
         return f"{figure(statement)}{row} {self._mark(self._of(statement.source, statement.grade))}"
+
+    def step(self, short: str) -> str:
+        """Return the number of the source that a step of a causal path gives in short, as HTML."""
+        source = self._by_short.get(short)
+        return self._mark(self._named(short) if source is None else self._of(source))
 
     def rule_source(self, source: RuleSource) -> str:
         """Return where an advice comes from: its figure or place, and the numbers of the publications, as HTML."""

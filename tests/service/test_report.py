@@ -35,10 +35,7 @@ from hepagraph.service.report_page import report_page
 from hepagraph.service.text import percent
 
 CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-component-update --disable-sync").split()
 SPOT = {
     "id": "spot",
     "patient": {"sun_exposure": "high"},
@@ -115,7 +112,12 @@ def test_every_number_is_that_of_the_results(read_page: Any, page: Path, several
     for found in next_best(reasoner, case):
         assert f"{found.uncertainty:.2f} bits" in text
         for look in found.looks[:5]:
-            assert found.enough or f"{look.label}{look.information:.2f}{percent(look.chance_of_change)}" in text
+            saved = "" if look.saving is None else f"{look.saving:.3g}"
+            row = f"{look.label}{look.information:.2f}{saved}{percent(look.chance_of_change)}"
+            assert found.enough or row in text
+        for one in found.protocols[:5]:
+            row = f"{one.information:.2f}{one.saving:.3g}{one.burden:.3g}{'yes' if one.net > 0 else 'no'}"
+            assert found.enough or row in text
     for hangs in sensitivity(reasoner, case):
         for one in hangs.ranges[:6]:
             assert f"{one.label}{percent(one.low)} to {percent(one.high)}" in text
@@ -355,9 +357,8 @@ def test_a_browser_shows_it(browser: Any, page: Path, width: int, scheme: str) -
     assert view.evaluate("document.documentElement.scrollWidth") == width
     wide = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
     assert view.evaluate(f"{wide} && !e.closest('.scroll')).map(e => e.outerHTML.slice(0, 80))") == []
-    ink, paper = view.evaluate(
-        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
-    )
+    look = "(s => [s.color, s.getPropertyValue([...s].find(name => /ground-color$/.test(name)))])"
+    ink, paper = view.evaluate(f"{look}(getComputedStyle(document.body))")
     brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
     assert abs(brightness[0] - brightness[1]) > 450 and (brightness[1] > 382) == (scheme == "light")
     bar = "e => [e.querySelector('.fill').getBoundingClientRect().width / e.clientWidth, +e.getAttribute('aria-valuenow')]"
