@@ -8,6 +8,7 @@ from hepagraph.inference.result import LesionResult
 from hepagraph.inference.what_if import AS_IT_IS, Outcome, WhatIf
 from hepagraph.service.html_basics import Labels, chance, chances, fragment, named, place, table, text
 
+_FEW = 7  # columns whose heads can stand upright on a narrow page
 _PARTS = {  # what each part of an interval counts, for a reader
     "sampling": "few lesions counted",
     "between_study": "studies differ",
@@ -28,7 +29,8 @@ def bars_html(
 ) -> str:
     """Return a list of entities with bars; probabilities in [0, 1], intervals as (low, high)."""
     ranked = sorted(posterior, key=lambda entity: -posterior[entity])
-    return '<ol class="bars">' + "".join(_bar(e, posterior[e], interval, labels) for e in ranked) + "</ol>"
+    kind = "bars" if interval is not None else "bars bare"
+    return f'<ol class="{kind}">' + "".join(_bar(e, posterior[e], interval, labels) for e in ranked) + "</ol>"
 
 
 def _bar(entity: str, value: float, interval: Mapping[str, tuple[float, float]] | None, labels: Labels) -> str:
@@ -69,7 +71,8 @@ def _scenarios(found: WhatIf, lesion: str, labels: Labels) -> str:
     ranked = sorted(own[0].posterior, key=lambda entity: -own[0].posterior[entity])
     rows = [[_scenario(outcome, labels), *_cells(outcome, ranked)] for outcome in own]
     columns = ["scenario", *(f"#{named(entity, labels)}" for entity in ranked)]
-    return table(f"Lesion {text(lesion)}; ▲ marks the entity on top", columns, rows, kind="scenarios")
+    kind = "scenarios" if len(ranked) <= _FEW else "scenarios many"
+    return table(f"Lesion {text(lesion)}; ▲ marks the entity on top", columns, rows, kind=kind)
 
 
 def _cells(outcome: Outcome, ranked: list[str]) -> list[str]:
