@@ -1,10 +1,18 @@
-"""A strict reader of the pages that hepagraph writes: whatever breaks a rule of HTML that matters here is an error."""
+"""A strict reader of the pages that hepagraph writes, and a report for it to read."""
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+
+from hepagraph.inference import Reasoner
+from hepagraph.inference.rules_circumstances import read_rule_case
+from hepagraph.kg.rules_reading import read_rules
+from hepagraph.service.report_gathering import gather
+from hepagraph.service.report_page import report_page
 
 VOID = {"meta", "br", "line", "circle", "rect", "polyline"}
 PHRASING = {"a", "b", "br", "code", "i", "small", "span"}
@@ -43,7 +51,7 @@ KNOWN = (
 
 
 class StrictPage(HTMLParser):
-    """Reads a page; holds its text, ids, links and style sheets, and for each element its path and attributes."""
+    """Reads a page and holds its text, style sheets, elements with attributes, and every breach of what HTML allows."""
 
     def __init__(self, source: str) -> None:
         super().__init__()
@@ -94,3 +102,23 @@ class StrictPage(HTMLParser):
 def read_page() -> type[StrictPage]:
     """What reads a page strictly."""
     return StrictPage
+
+
+@pytest.fixture(scope="session")
+def examples(root: Path) -> list[Path]:
+    return sorted((root / "examples").glob("*.json"))
+
+
+@pytest.fixture(scope="session")
+def several(examples: list[Path]) -> Path:
+    """A patient with more than one lesion."""
+    return next(path for path in examples if len(json.loads(path.read_text(encoding="utf-8"))["lesions"]) > 1)
+
+
+@pytest.fixture(scope="session")
+def page(several: Path, reasoner: Reasoner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data, book = json.loads(several.read_text(encoding="utf-8")), read_rules(reasoner.graph)
+    found = gather(reasoner, book, data, read_rule_case(book, reasoner.reader, data))
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    path.write_text(report_page(found, reasoner, book), encoding="utf-8")
+    return path

@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from hepagraph.inference.ledger import Entry, Ledger, explain
 from hepagraph.inference.next_best import next_best
 from hepagraph.inference.result import NOTICE
 from hepagraph.inference.rules import recommend
-from hepagraph.inference.rules_circumstances import read_rule_case
 from hepagraph.inference.sensitivity import sensitivity
 from hepagraph.kg.model import Source, Statement
 from hepagraph.kg.rules_reading import read_rules
@@ -30,12 +28,8 @@ from hepagraph.service.cli import main
 from hepagraph.service.html_basics import chance, chances, factor, odds, said, spoken, style
 from hepagraph.service.html_parts import ledger_html, source_html
 from hepagraph.service.report_command import file_names, write_pages
-from hepagraph.service.report_gathering import gather
-from hepagraph.service.report_page import report_page
 from hepagraph.service.text import percent
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-component-update --disable-sync").split()
 SPOT = {
     "id": "spot",
     "patient": {"sun_exposure": "high"},
@@ -57,32 +51,12 @@ def run(*arguments: object, given: str | None = None) -> Result:
 
 
 @pytest.fixture(scope="module")
-def examples(root: Path) -> list[Path]:
-    return sorted((root / "examples").glob("*.json"))
-
-
-@pytest.fixture(scope="module")
-def several(examples: list[Path]) -> Path:
-    """A patient with more than one lesion."""
-    return next(path for path in examples if len(json.loads(path.read_text(encoding="utf-8"))["lesions"]) > 1)
-
-
-@pytest.fixture(scope="module")
 def spot(data: Path, read_page: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("spot")
     (folder / "case.json").write_text(json.dumps(SPOT), encoding="utf-8")
     done = run(folder / "case.json", "-o", folder / "page.html", "--ontology", data / "skin")
     assert done.exit_code == 0, done.output
     return read_page((folder / "page.html").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def page(several: Path, reasoner: Reasoner, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    data, book = json.loads(several.read_text(encoding="utf-8")), read_rules(reasoner.graph)
-    found = gather(reasoner, book, data, read_rule_case(book, reasoner.reader, data))
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(report_page(found, reasoner, book), encoding="utf-8")
-    return path
 
 
 def shown(text: str) -> str:
@@ -329,54 +303,3 @@ def test_style_sheets_name_only_what_they_hold() -> None:
     sheet = style("parts", "page", "report")
     assert set(re.findall(r"var\((--[a-z0-9]+)\)", sheet)) <= set(re.findall(r"(--[a-z0-9]+):", sheet))
     assert "prefers-color-scheme: dark" in sheet and "@media print" in sheet and "size: A4" in sheet
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is missing")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield opened
-        opened.close()
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_it(browser: Any, page: Path, width: int, scheme: str) -> None:
-    view = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    said_by_it: list[str] = []
-    asked_for: list[str] = []
-    view.on("console", lambda message: said_by_it.append(message.text))
-    view.on("pageerror", lambda error: said_by_it.append(str(error)))
-    view.on("request", lambda request: asked_for.append(request.url))
-    view.goto(page.as_uri())
-    assert said_by_it == [] and asked_for == [page.as_uri()]
-    assert view.evaluate("document.documentElement.scrollWidth") == width
-    wide = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
-    assert view.evaluate(f"{wide} && !e.closest('.scroll')).map(e => e.outerHTML.slice(0, 80))") == []
-    look = "(s => [s.color, s.getPropertyValue([...s].find(name => /ground-color$/.test(name)))])"
-    ink, paper = view.evaluate(f"{look}(getComputedStyle(document.body))")
-    brightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in (ink, paper)]
-    assert abs(brightness[0] - brightness[1]) > 450 and (brightness[1] > 382) == (scheme == "light")
-    bar = "e => [e.querySelector('.fill').getBoundingClientRect().width / e.clientWidth, +e.getAttribute('aria-valuenow')]"
-    for drawn, value in view.eval_on_selector_all(".track[role=meter]", f"all => all.map({bar})"):
-        assert drawn == pytest.approx(value / 100, abs=0.01)
-    view.close()
-
-
-def test_it_prints(browser: Any, page: Path) -> None:
-    view = browser.new_page(color_scheme="dark")
-    view.goto(page.as_uri())
-    sheet = view.pdf(prefer_css_page_size=True)
-    pages = len(re.findall(rb"/Type\s*/Page\b", sheet))
-    assert 4 <= pages <= 14
-    sizes = {tuple(round(float(v)) for v in box.split()[2:]) for box in re.findall(rb"/MediaBox\s*\[([^]]+)\]", sheet)}
-    assert sizes and all(abs(width - 595) <= 1 and abs(height - 842) <= 1 for width, height in sizes)
-    view.emulate_media(media="print")
-    assert view.evaluate("getComputedStyle(document.body).color") == "rgb(29, 36, 48)"
-    folded = "[...document.querySelectorAll('details > :not(summary)')].map(e => e.getBoundingClientRect().height)"
-    assert all(height > 0 for height in view.evaluate(folded))
-    view.close()
