@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from hepagraph.inference.most_probable import Explanation
 from hepagraph.inference.result import LesionResult
 from hepagraph.inference.what_if import AS_IT_IS, Outcome, WhatIf
 from hepagraph.service.html_basics import Labels, chance, chances, fragment, named, place, table, text
@@ -58,6 +59,20 @@ def interval_parts_html(lesion: LesionResult, labels: Labels) -> str:
     rows.append(["all of it", chances(*lesion.interval[lesion.leading])])
     caption = f"95 % interval of {named(lesion.leading, labels)}, by what it counts"
     return fragment("interval-parts", table(caption, ["what is counted", "interval"], rows))
+
+
+def explanations_html(found: Sequence[Explanation], labels: Labels, *, top: int = 3) -> str:
+    """Return the best story within each entity, subtype and causes together, with the probability of all of it."""
+    rows = [
+        [
+            named(one.subtype, labels),
+            ", ".join(named(cause, labels) for cause in one.present) or "none of those that bear on it",
+            chance(one.probability),
+        ]
+        for one in found[:top]
+    ]
+    caption = "The best story within each entity, and the probability of all of it at once"
+    return fragment("explanations", table(caption, ["subtype", "hidden causes at work", "#probability"], rows))
 
 
 def what_if_html(found: WhatIf, labels: Labels) -> str:

@@ -103,13 +103,13 @@ def _entry(entry: Entry, kind: str, writing: _Writing) -> str:
 
 
 def path_html(path: Sequence[Link], labels: Labels, cite: Callable[[str], str] = text) -> str:
-    """Return a causal path as labels with arrows, the histology in brackets, and who says so; empty without one."""
+    """Return a causal path as labels with arrows, a histology beside its subtype, and who says so; empty without one."""
     if not path:
         return ""
     steps = named(path[0].cause, labels)
     for link in path:
         name = named(link.effect, labels)
-        steps += f" [{name}]" if link.relation == HISTOLOGY else f" → {name}"
+        steps += f", {name}" if link.relation == HISTOLOGY else f" → {name}"
     sources = dict.fromkeys(source for link in path for source in link.sources)
     return " ".join([steps, *(f'<span class="soft">{cite(source)}</span>' for source in sources)])
 

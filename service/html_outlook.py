@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hepagraph.inference.next_best import Look, NextBest, PerfectTest, Protocol
 from hepagraph.inference.sensitivity import Range, Sensitivity, Turn
+from hepagraph.inference.withdrawal import Withdrawals
+from hepagraph.kg.model import Source
 from hepagraph.service.html_basics import (
     Cite,
     Labels,
@@ -14,6 +18,7 @@ from hepagraph.service.html_basics import (
     named,
     place,
     said,
+    source_html,
     statements_html,
     table,
     text,
@@ -131,6 +136,27 @@ def sensitivity_html(found: Sensitivity, labels: Labels, cite: Cite = cited, *, 
     else:
         parts.append("<p>No single number could turn the answer.</p>")
     return fragment("sensitivity", *parts)
+
+
+def withdrawals_html(found: Withdrawals, labels: Labels, cite: Callable[[Source], str] = source_html) -> str:
+    """Return the papers that move the answer most when withdrawn, each with the answer without it."""
+    leading = named(found.leading, labels)
+    tried = f"Of {found.tried} papers that bear on this case, those that move the answer most when withdrawn"
+    rows = [
+        [
+            cite(paper.source),
+            str(paper.statements),
+            chance(paper.posterior[found.leading]),
+            "the same" if paper.leading == found.leading else named(paper.leading, labels),
+        ]
+        for paper in found.papers
+    ]
+    columns = ["without", "#statements", f"#{leading}, now {chance(found.posterior)}", "then on top"]
+    parts = [table(tried, columns, rows, kind="stack")] if rows else ["<p>No paper could be withdrawn.</p>"]
+    if found.indispensable:
+        names = "; ".join(cite(source) for source in found.indispensable)
+        parts.append(f'<p class="soft">Without these there is no answer to compare: {names}.</p>')
+    return fragment("withdrawals", *parts)
 
 
 def _range(found: Range, posterior: float) -> str:

@@ -30,6 +30,7 @@ _LONGEST = 60  # characters of a case's id in the name of a file
 )
 @click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
 @click.option("--interval/--no-interval", default=True, help="With or without 95 % intervals. Default: with.")
+@click.option("--withdraw", is_flag=True, help="Add the papers that move the answer most when withdrawn; slow.")
 @click.option(
     "--date",
     default=None,
@@ -44,6 +45,7 @@ def report(
     output: str,
     differential: str | None,
     interval: bool,
+    withdraw: bool,
     date: datetime.datetime | None,
     ontology: str | None,
 ) -> None:
@@ -69,7 +71,7 @@ def report(
 
     def page(pair: tuple[Any, Any]) -> str:
         data, case = pair
-        found = gather(reasoner, book, data, case, differential=differential, interval=interval)
+        found = gather(reasoner, book, data, case, differential=differential, interval=interval, withdraw=withdraw)
         if draw is not None:
             draw(next(done), len(values), found.result.id)
         return report_page(found, reasoner, book, date=day)

@@ -8,6 +8,7 @@ from typing import Any
 
 from hepagraph.inference.case import Case
 from hepagraph.inference.ledger import Ledger, explain
+from hepagraph.inference.most_probable import Explanation, most_probable
 from hepagraph.inference.next_best import NextBest, next_best
 from hepagraph.inference.reasoner import Reasoner
 from hepagraph.inference.result import CaseResult, LesionResult
@@ -16,6 +17,7 @@ from hepagraph.inference.rules_circumstances import RuleCase
 from hepagraph.inference.rules_result import CaseRecommendations
 from hepagraph.inference.sensitivity import Sensitivity, sensitivity
 from hepagraph.inference.what_if import WITHDRAWN, Scenario, WhatIf, what_if
+from hepagraph.inference.withdrawal import Withdrawals, withdrawals
 from hepagraph.kg.rules import RuleBook
 
 
@@ -24,7 +26,8 @@ class LesionReport:
     """What is said of one lesion: the answer, why, what would change it, what to look at next, on what it hangs.
 
     ``rival`` is the ledger against the second in rank, None where there is none. ``withdrawn`` holds this lesion's
-    answers as it is and with each thing known of it or the patient withdrawn.
+    answers as it is and with each thing known of it or the patient withdrawn, ``explanations`` the best story within
+    each entity, and ``withdrawals`` the papers that move the answer most, where that was asked for.
     """
 
     result: LesionResult
@@ -33,6 +36,8 @@ class LesionReport:
     withdrawn: WhatIf
     next_best: NextBest
     sensitivity: Sensitivity
+    explanations: tuple[Explanation, ...]
+    withdrawals: Withdrawals | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ def gather(
     *,
     differential: str | None = None,
     interval: bool = True,
+    withdraw: bool = False,
 ) -> PatientReport:
     """Return everything that a report on one patient says.
 
@@ -63,6 +69,8 @@ def gather(
         The JSON value of a case, and the case read from it.
     differential, interval
         As in ``Reasoner.posterior``.
+    withdraw
+        Find the papers that move the answer most when withdrawn, which takes seconds a lesion.
 
     Raises
     ------
@@ -75,6 +83,8 @@ def gather(
     rivals = _rivals(reasoner, case, result, differential)
     looks = next_best(reasoner, case, differential=differential)
     hangs = sensitivity(reasoner, case, differential=differential)
+    stories = most_probable(reasoner, case, differential=differential)
+    papers = withdrawals(reasoner, case, differential=differential) if withdraw else [None] * len(case.lesions)
     plain = _without_circumstances(data, book)
     lesions = tuple(
         LesionReport(
@@ -84,6 +94,8 @@ def gather(
             _withdrawn(reasoner, plain, case, i, differential),
             looks[i],
             hangs[i],
+            stories[i],
+            papers[i],
         )
         for i in range(len(case.lesions))
     )

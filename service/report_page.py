@@ -12,10 +12,10 @@ from hepagraph.inference.rules_result import Advised, Blocked, Recommendation
 from hepagraph.inference.surprise import SurpriseReport
 from hepagraph.inference.what_if import WhatIf
 from hepagraph.kg.rules import RuleBook
-from hepagraph.service.html_answer import interval_parts_html, posterior_html, what_if_html
+from hepagraph.service.html_answer import explanations_html, interval_parts_html, posterior_html, what_if_html
 from hepagraph.service.html_basics import Labels, chance, chances, named, said, spoken, table, text, whole_page
 from hepagraph.service.html_ledger import ledger_html
-from hepagraph.service.html_outlook import next_best_html, sensitivity_html
+from hepagraph.service.html_outlook import next_best_html, sensitivity_html, withdrawals_html
 from hepagraph.service.report_gathering import LesionReport, PatientReport
 from hepagraph.service.report_given import given_html
 from hepagraph.service.report_references import References
@@ -100,6 +100,7 @@ def _lesion(number: int, lesion: LesionReport, advised: Advised, several: bool, 
         f"<h3>Why {top}</h3>",
         ledger_html(lesion.ledger, labels, cite, page.references.step),
         _folded(*_against(lesion.rival, page)),
+        explanations_html(lesion.explanations, labels),
         "<h3>What would change it</h3>",
         _flips(lesion.ledger, labels),
         _withdrawn(lesion.withdrawn, labels),
@@ -107,6 +108,7 @@ def _lesion(number: int, lesion: LesionReport, advised: Advised, several: bool, 
         next_best_html(lesion.next_best, labels),
         "<h3>On which numbers it hangs</h3>",
         sensitivity_html(lesion.sensitivity, labels, cite),
+        "" if lesion.withdrawals is None else withdrawals_html(lesion.withdrawals, labels, page.references.source),
         f"<h3>Recommendations for this lesion</h3>{_advised(advised, page)}",
     ]
     return f'<section class="lesion-report" id="lesion-{number}">{"".join(parts)}</section>'

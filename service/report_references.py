@@ -40,6 +40,11 @@ class References:
         row = f" {text(statement.row_id)}" if statement.row_id else ""
         return f"{figure(statement)}{row} {self._mark(self._of(statement.source, statement.grade))}"
 
+    def source(self, source: Source) -> str:
+        """Return who wrote a source, or its title, with its number, as HTML."""
+        who = f"{source.first_author} {source.year or ''}".strip() if source.first_author else source.title
+        return f"{text(who)} {self._mark(self._of(source))}"
+
     def step(self, short: str) -> str:
         """Return the number of the source that a step of a causal path gives in short, as HTML."""
         source = self._by_short.get(short)

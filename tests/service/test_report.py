@@ -17,16 +17,18 @@ from click.testing import CliRunner, Result
 
 from hepagraph.inference import Reasoner
 from hepagraph.inference.ledger import Entry, Ledger, explain
+from hepagraph.inference.most_probable import most_probable
 from hepagraph.inference.next_best import next_best
 from hepagraph.inference.result import NOTICE
 from hepagraph.inference.rules import recommend
 from hepagraph.inference.sensitivity import sensitivity
+from hepagraph.inference.withdrawal import Withdrawal, Withdrawals, withdrawals
 from hepagraph.kg.model import Source, Statement
 from hepagraph.kg.rules_reading import read_rules
 from hepagraph.ontology.errors import HepagraphError
 from hepagraph.service.cli import main
 from hepagraph.service.html_basics import chance, chances, factor, odds, said, spoken, style
-from hepagraph.service.html_parts import ledger_html, source_html
+from hepagraph.service.html_parts import ledger_html, source_html, withdrawals_html
 from hepagraph.service.report_command import file_names, write_pages
 from hepagraph.service.text import percent
 
@@ -92,6 +94,9 @@ def test_every_number_is_that_of_the_results(read_page: Any, page: Path, several
         for one in found.protocols[:5]:
             row = f"{one.information:.2f}{one.saving:.3g}{one.burden:.3g}{'yes' if one.net > 0 else 'no'}"
             assert found.enough or row in text
+    for stories in most_probable(reasoner, case):
+        assert all(f"{labels[one.subtype]}{', '.join(labels[c] for c in one.present)}" in text for one in stories[:3])
+        assert all(percent(one.probability) in text for one in stories[:3])
     for hangs in sensitivity(reasoner, case):
         for one in hangs.ranges[:6]:
             assert f"{one.label}{percent(one.low)} to {percent(one.high)}" in text
@@ -172,6 +177,19 @@ def test_any_ontology_will_do(spot: Any, skin: Reasoner) -> None:
     back, arm = skin.posterior(SPOT).lesions
     assert f"Lesion back: {labels[back.leading]} {percent(back.posterior[back.leading])}" in text
     assert f"Lesion arm: {labels[arm.leading]} {percent(arm.posterior[arm.leading])}" in text
+
+
+def test_papers_are_withdrawn_on_request(read_page: Any, data: Path, skin: Reasoner) -> None:
+    done = run("-", "--withdraw", "--ontology", data / "skin", given=json.dumps(SPOT))
+    assert done.exit_code == 0, done.output
+    found, (back, _) = read_page(done.stdout), withdrawals(skin, skin.read(SPOT))
+    assert found.problems == [] and back.indispensable
+    assert f"there is no answer to compare: {back.indispensable[0].title}" in found.text
+    first, second = skin.entities()[:2]
+    paper = Withdrawal(Source("s", "Paper", "Doe J", year=2020), 2, {first: 0.25}, -0.5, second)
+    shown_alone = withdrawals_html(Withdrawals("l", first, 0.75, (paper,), 7, ()), spoken(skin))
+    text = read_page(f"<!DOCTYPE html>\n{shown_alone}").text
+    assert "Of 7 papers" in text and f"Doe J 2020225.0 %{spoken(skin)[second]}" in text and "now 75.0 %" in text
 
 
 def test_without_findings_and_intervals(read_page: Any, data: Path) -> None:
