@@ -103,7 +103,7 @@ def _entry(entry: Entry, kind: str, writing: _Writing) -> str:
 
 
 def path_html(path: Sequence[Link], labels: Labels, cite: Callable[[str], str] = text) -> str:
-    """Return a causal path as labels with arrows, a histology beside its subtype, and who says so; empty without one."""
+    """Return a causal path as labels with arrows, a histology beside its subtype, and who says so; or nothing."""
     if not path:
         return ""
     steps = named(path[0].cause, labels)
