@@ -36,6 +36,7 @@ COMMANDS = {
     "ontology": ("ontology_commands", "ontology"),
     "posterior": ("posterior_command", "posterior"),
     "recommend": ("recommend_command", "recommend"),
+    "report": ("report_command", "report"),
     "response": ("response_command", "response"),
     "sensitivity": ("sensitivity_command", "sensitivity"),
     "sparql": ("sparql_command", "sparql"),

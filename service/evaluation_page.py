@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from hepagraph.inference.evaluation.implied import Comparison
@@ -12,9 +11,9 @@ from hepagraph.service.evaluation_charts import escape
 from hepagraph.service.evaluation_figures import abstention_figure, flatness_figure, reliability_figure
 from hepagraph.service.evaluation_lists import errors_html, others_html, wrong_html
 from hepagraph.service.evaluation_tables import comparisons_table, confusion_table, groups_table, measures_table
+from hepagraph.service.html_basics import whole_page
 
 Labels = Mapping[str, str]
-STYLE = Path(__file__).resolve().parent / "data" / "evaluation.css"
 
 
 def evaluation_page(
@@ -38,10 +37,7 @@ def evaluation_page(
     about = f"hepagraph {model['version']}, ontology {model['ontology_sha256'][:12]}; seed {settings['seed']}, "
     about += f"{settings['bootstrap']} bootstrap resamples of patients, 95 % percentile intervals."
     parts.append(f"<footer>{escape(about)} {notice}</footer>")
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    head += f"<title>hepagraph evaluation</title><style>{STYLE.read_text(encoding='utf-8')}</style>"
-    body = "\n".join(parts)
-    return f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    return whole_page("hepagraph evaluation", "\n".join(parts), "parts", "page", "evaluation")
 
 
 def _result(evaluation: Evaluation) -> str:

@@ -74,7 +74,7 @@ def test_wheel_holds_every_data_file_and_marker(wheel: Path) -> None:
         if path.suffix in DATA
     }
     expected |= {f"hepagraph/{name}/py.typed" for name in PACKAGES}
-    expected |= {"hepagraph/service/data/demo.json", "hepagraph/service/data/evaluation.css"}
+    expected |= {f"hepagraph/service/data/{path.name}" for path in (ROOT / "service" / "data").iterdir()}
     expected |= {"hepagraph/inference/data/reconciled.npz"}
     names = set(zipfile.ZipFile(wheel).namelist())
     assert len(expected) > 10
