@@ -94,11 +94,8 @@ class NextBest:
         if self.largest_loss is None:
             return None
         least = LEAST_SAVING * self.largest_loss
-        looks = (look.saving for look in self.looks)
-        nets = [found.net or 0.0 for found in self.protocols] + [found.net for found in self.tests]
-        return all(saving is None or saving < least for saving in looks) and all(
-            net is None or net <= 0 for net in nets
-        )
+        nets = [*(found.net or 0.0 for found in self.protocols), *(found.net for found in self.tests)]
+        return all((look.saving or 0.0) < least for look in self.looks) and all(net <= 0 for net in nets)
 
     def by_saving(self) -> NextBest:
         """Return the same with looks ranked by saving, and examinations and tests by saving less burden."""
