@@ -46,7 +46,7 @@ class Entry:
     rival that the finding speaks for most, and ``path`` the causal path from that entity's likeliest subtype (and the
     patient's primary) to what was seen. ``mechanisms`` are the causes of the finding whose own probability it moved by
     at least ``MOVED``, the most moved first; ``flips`` is what it would have to be for another answer, ``statements``
-    the evidence behind it in the ledger's entity.
+    the evidence behind it in the ledger's entity and ``rival_statements`` that in the rival that it favours.
     """
 
     variable: str
@@ -58,6 +58,7 @@ class Entry:
     statements: tuple[Statement, ...] = ()
     favours: str = ""
     path: tuple[Link, ...] = ()
+    rival_statements: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,17 @@ def _entry_dict(entry: Entry) -> dict[str, Any]:
             for link in entry.path
         ],
         "flips": [{"state": f.state, "entity": f.entity, "probability": f.probability} for f in entry.flips],
-        "statements": [
-            {"id": s.id, "figure": s.figure(), "grade": s.grade, "source": s.source.short()} for s in entry.statements
-        ],
+        "statements": [_statement_dict(statement) for statement in entry.statements],
+        "rival_statements": [_statement_dict(statement) for statement in entry.rival_statements],
+    }
+
+
+def _statement_dict(statement: Statement) -> dict[str, Any]:
+    return {
+        "id": statement.id,
+        "figure": statement.figure(),
+        "grade": statement.grade,
+        "source": statement.source.short(),
     }
 
 
@@ -194,6 +203,7 @@ def _ledger(
             reasoner.statements(name, leading, given[name], survey[SUBTYPE]),
             favours,
             _path(reasoner, case, name, given[name], favours, survey),
+            () if favours == leading else reasoner.statements(name, favours, given[name], survey[SUBTYPE]),
         )
         entries.append(entry)
     entries.sort(key=lambda entry: -abs(entry.weight))

@@ -61,7 +61,7 @@ def _ledger(ledger: Ledger, labels: Mapping[str, str]) -> list[str]:
     ):
         lines.append(f"  {title}: {times(sum(entry.weight for entry in chosen))}" if chosen else f"  {title}: nothing")
         for entry in chosen:
-            lines += _entry(entry, labels)
+            lines += _entry(entry, ledger.entity, labels)
     hidden = [entry for entry in ledger.entries if abs(entry.weight) < _LEAST]
     if hidden:
         names = ", ".join(entry.label for entry in hidden)
@@ -109,7 +109,7 @@ def path_text(path: Sequence[Link], labels: Mapping[str, str]) -> str:
     return words
 
 
-def _entry(entry: Entry, labels: Mapping[str, str]) -> list[str]:
+def _entry(entry: Entry, own: str, labels: Mapping[str, str]) -> list[str]:
     given = printable(entry.given.replace("_", " "))
     line = f"    {times(entry.weight):<{_WIDTH}}{entry.label}" + (f": {given}" if given else "")
     if entry.mechanisms:
@@ -120,8 +120,11 @@ def _entry(entry: Entry, labels: Mapping[str, str]) -> list[str]:
         lines.append(
             f"{'':{_WIDTH + 4}}were it {state}: {labels.get(flip.entity, flip.entity)} {percent(flip.probability)}"
         )
-    for statement in entry.statements[:2]:
-        row = f" [{statement.row_id}]" if statement.row_id else ""
-        source = f"{statement.figure()}, grade {statement.grade}, {statement.source.short()}{row}"
-        lines.append(f"{'':{_WIDTH + 4}}{source}")
+    named = bool(entry.rival_statements)
+    for entity, statements in ((own, entry.statements), (entry.favours, entry.rival_statements)):
+        within = f"in {labels.get(entity, entity)}: " if named else ""
+        for statement in statements[: 1 if named else 2]:
+            row = f" [{statement.row_id}]" if statement.row_id else ""
+            source = f"{statement.figure()}, grade {statement.grade}, {statement.source.short()}{row}"
+            lines.append(f"{'':{_WIDTH + 4}}{within}{source}")
     return lines

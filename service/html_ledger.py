@@ -27,8 +27,12 @@ LEAST = 0.05  # nats below which a finding hardly moves the odds
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
-    """How to write an entry: with which labels and citations, how many statements, and the heaviest weight of all."""
+    """How to write an entry: of which entity, with which labels and citations, how many statements.
 
+    ``most`` is the heaviest weight of all.
+    """
+
+    entity: str
     labels: Labels
     cite: Cite
     cite_path: Callable[[str], str]
@@ -57,7 +61,7 @@ def ledger_html(
     """
     shown = [entry for entry in ledger.entries if abs(entry.weight) >= LEAST]
     most = max((abs(entry.weight) for entry in shown), default=1.0)
-    writing = _Writing(labels, cite, cite_path, statements, most)
+    writing = _Writing(ledger.entity, labels, cite, cite_path, statements, most)
     sides = [
         _side(title, kind, [entry for entry in shown if (entry.weight > 0) == (kind == "for")], writing)
         for title, kind in (("Speaks for it", "for"), ("Speaks against it", "against"))
@@ -98,7 +102,14 @@ def _entry(entry: Entry, kind: str, writing: _Writing) -> str:
     for flip in entry.flips[:1]:
         turned = f"{named(flip.entity, labels)} {chance(flip.probability)}"
         parts.append(f'<p class="flip">were it {said(entry.variable, flip.state, labels)}: {turned}</p>')
-    parts.append(statements_html(entry.statements, writing.cite, most=writing.statements))
+    if entry.rival_statements:
+        parts += [
+            f'<p class="within">in {named(entity, labels)}</p>{statements_html(found, writing.cite, most=1)}'
+            for entity, found in ((writing.entity, entry.statements), (entry.favours, entry.rival_statements))
+            if found
+        ]
+    else:
+        parts.append(statements_html(entry.statements, writing.cite, most=writing.statements))
     return f'<li class="{kind}">{"".join(parts)}</li>'
 
 

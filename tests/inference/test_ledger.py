@@ -98,6 +98,9 @@ def test_ledger_of_a_case(reasoner: Reasoner, expected: dict[str, Any]) -> None:
     for entry in ledger.entries:
         assert set(entry.mechanisms) <= set(reasoner.network.tables[entry.variable].parents)
         assert (entry.favours == ledger.entity) == (entry.weight >= 0)
+        assert not entry.rival_statements or entry.weight < 0
+        for statement in entry.rival_statements:
+            assert reasoner.network.parent_of.get(statement.given, statement.given) == entry.favours
 
 
 def test_paths_are_relations_of_the_graph_and_lead_to_what_was_seen(reasoner: Reasoner, root: Any) -> None:
