@@ -1,0 +1,211 @@
+"""What every door to the outside answers: one JSON value in, one JSON value out.
+
+The HTTP server, the MCP server and the hooks for clinical systems all call these methods, so that the same question
+gets the same answer through each of them. Every method is safe to call from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from hepagraph.inference.reasoner import Reasoner
+
+if TYPE_CHECKING:
+    from hepagraph.inference.response import ResponseReasoner
+    from hepagraph.inference.what_if import Scenario
+    from hepagraph.kg.costs import Costs
+    from hepagraph.kg.rules import RuleBook
+
+Json = dict[str, Any]
+_LOADING = RLock()
+
+
+@dataclass(frozen=True)
+class Doors:
+    """A loaded ontology behind the questions that one may ask of it.
+
+    Every question takes a case as the JSON value of the fixed case format and raises ``CaseError`` for a bad one.
+    """
+
+    reasoner: Reasoner
+    ontology: str | None = None
+
+    @classmethod
+    def load(cls, ontology: str | None = None) -> Doors:
+        """Return the doors of the ontology in a folder, or of the packaged one; see ``Reasoner.load`` for errors."""
+        return cls(Reasoner.load(ontology), ontology)
+
+    def warm(self) -> None:
+        """Load what the first question of each kind would load: the graph, the rules and the response model."""
+        _ = self.reasoner.skeleton, self.rules, self.response_reasoner
+
+    @cached_property
+    def rules(self) -> RuleBook:
+        """The rules of recommendation."""
+        from hepagraph.kg.rules_reading import read_rules
+
+        with _LOADING:
+            return read_rules(self.reasoner.graph)
+
+    @cached_property
+    def response_reasoner(self) -> ResponseReasoner:
+        """What grades the response to treatment."""
+        from hepagraph.inference.response import ResponseReasoner
+
+        with _LOADING:
+            return ResponseReasoner.load(self.ontology)
+
+    def posterior(
+        self,
+        case: Json,
+        *,
+        differential: str | None = None,
+        interval: bool = False,
+        prior: Mapping[str, float] | None = None,
+        reasons: bool = True,
+        surprise: bool = True,
+    ) -> Json:
+        """Return the posterior of every lesion in the fixed result format."""
+        found = self.reasoner.posterior(
+            case, differential=differential, interval=interval, prior=prior, reasons=reasons, surprise=surprise
+        )
+        return found.to_dict()
+
+    def explain(
+        self, case: Json, *, differential: str | None = None, entity: str | None = None, against: str | None = None
+    ) -> Json:
+        """Return for each lesion the ledger, and the best story of each entity."""
+        from hepagraph.inference.ledger import explain
+        from hepagraph.inference.most_probable import most_probable
+
+        read = self.reasoner.read(case)
+        ledgers = explain(self.reasoner, read, differential=differential, entity=entity, against=against)
+        stories = most_probable(self.reasoner, read, differential=differential)
+        lesions = [
+            {**ledger.to_dict(), "explanations": [story.to_dict() for story in found]}
+            for ledger, found in zip(ledgers, stories, strict=True)
+        ]
+        return self._answer(read.id, lesions)
+
+    def what_if(
+        self,
+        case: Json,
+        scenarios: Sequence[Json],
+        *,
+        sweep: Sequence[str] = (),
+        lesion: str | None = None,
+        differential: str | None = None,
+    ) -> Json:
+        """Return tidy rows: scenario, lesion, entity, posterior and change; the case as it is comes first.
+
+        A scenario is an object with a ``name``, ``values`` by key (null withdraws) and, if it has one, an ``exam``.
+        """
+        from hepagraph.inference.what_if import sweep as swept
+        from hepagraph.inference.what_if import what_if
+
+        asked = [_scenario(scenario) for scenario in scenarios]
+        asked += swept(self.reasoner, *sweep) if sweep else []
+        found = what_if(self.reasoner, case, asked, lesion=lesion, differential=differential)
+        return {"rows": list(found.rows()), "model": dict(self.reasoner.model)}
+
+    def next_best(self, case: Json, *, differential: str | None = None, costs: Json | None = None) -> Json:
+        """Return for each lesion what to look at next; ``costs`` as ``changed_costs`` reads them."""
+        from hepagraph.inference.next_best import next_best
+
+        read = self.reasoner.read(case)
+        found = next_best(self.reasoner, read, differential=differential, costs=self._costs(costs))
+        return self._answer(read.id, [lesion.to_dict() for lesion in found])
+
+    def sensitivity(self, case: Json, *, differential: str | None = None) -> Json:
+        """Return for each lesion on which numbers its answer hangs."""
+        from hepagraph.inference.sensitivity import sensitivity
+
+        read = self.reasoner.read(case)
+        found = sensitivity(self.reasoner, read, differential=differential)
+        return self._answer(read.id, [lesion.to_dict() for lesion in found])
+
+    def recommend(self, case: Json, *, differential: str | None = None) -> Json:
+        """Return which rules of protocol, reading and follow-up apply."""
+        from hepagraph.inference.rules import recommend
+        from hepagraph.inference.rules_circumstances import read_rule_case
+
+        read = read_rule_case(self.rules, self.reasoner.reader, case)
+        return recommend(self.reasoner, read, book=self.rules, differential=differential).to_dict()
+
+    def response(self, case: Json) -> Json:
+        """Return the response grade of every treated lesion."""
+        reasoner = self.response_reasoner
+        return reasoner.posterior(reasoner.read(case)).to_dict()
+
+    def model(self) -> Json:
+        """Return what answers: version, hash of the ontology, differentials, sizes, and what it is not."""
+        network = self.reasoner.network
+        return {
+            **self.reasoner.model,
+            "differentials": {name: list(members) for name, members in network.differentials.items()},
+            "default_differential": network.default_differential,
+            "variables": len(network.tables),
+        }
+
+    def vocabulary(self) -> Json:
+        """Return every variable that a case may state, with its section, states, groups and unit, and their labels."""
+        return self._vocabulary
+
+    @cached_property
+    def _vocabulary(self) -> Json:
+        labels = self.reasoner.network.labels
+        variables = [
+            {
+                "name": variable.name,
+                "label": variable.label,
+                "section": variable.section,
+                "kind": variable.kind,
+                "states": [{"name": s, "label": labels.get(variable.nodes[s], s)} for s in variable.states],
+                "groups": {name: list(leaves) for name, leaves in variable.groups.items()},
+                "measure": None
+                if variable.measure is None
+                else {
+                    "key": variable.measure.key,
+                    "unit": variable.measure.unit,
+                    "minimum": variable.measure.minimum,
+                    "maximum": variable.measure.maximum,
+                },
+            }
+            for variable in self.reasoner.reader.variables.values()
+            if variable.section
+        ]
+        entities = [{"name": e, "label": labels.get(e, e)} for e in self.reasoner.network.states["entity"]]
+        return {"variables": variables, "entities": entities}
+
+    def _answer(self, case: str, lesions: list[Json]) -> Json:
+        return {"id": case, "lesions": lesions, "model": dict(self.reasoner.model)}
+
+    def _costs(self, data: Json | None) -> Costs | None:
+        if data is None:
+            return None
+        from hepagraph.inference.costs import burden_names, changed_costs
+
+        entities = self.reasoner.network.states["entity"]
+        return changed_costs(self.reasoner.costs, data, entities, burden_names(self.reasoner))
+
+
+def _scenario(data: Any) -> Scenario:
+    from hepagraph.inference.what_if import Scenario
+    from hepagraph.ontology.errors import CaseError, Problem
+
+    allowed = ("name", "values", "exam")
+    if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):
+        raise CaseError([Problem("type", "scenarios", "a scenario is an object with a name", allowed)])
+    for key in data:
+        if key not in allowed:
+            raise CaseError([Problem("unknown_key", f"scenario {data['name']} / {key}", "is not known", allowed)])
+    values, exam = data.get("values", {}), data.get("exam")
+    if not isinstance(values, Mapping):
+        raise CaseError([Problem("type", f"scenario {data['name']} / values", "is not a JSON object")])
+    if exam is not None and not (isinstance(exam, list) and all(isinstance(one, Mapping) for one in exam)):
+        raise CaseError([Problem("type", f"scenario {data['name']} / exam", "is not a list of objects")])
+    return Scenario(data["name"], values, exam)

@@ -1,0 +1,68 @@
+"""The doors answer as the functions behind them do, and refuse what they refuse."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hepagraph.inference import Reasoner
+from hepagraph.inference.ledger import explain
+from hepagraph.ontology import CaseError
+from hepagraph.service.doors import Doors
+
+
+@pytest.fixture(scope="module")
+def doors(reasoner: Reasoner) -> Doors:
+    return Doors(reasoner)
+
+
+@pytest.fixture
+def case(root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "examples" / "maino2023_fig7.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_answers_are_those_of_the_functions(doors: Doors, reasoner: Reasoner, case: dict[str, Any]) -> None:
+    assert doors.posterior(case) == reasoner.posterior(case).to_dict()
+    ledgers = explain(reasoner, reasoner.read(case))
+    found = doors.explain(case)
+    assert [{**ledger.to_dict()} for ledger in ledgers] == [
+        {key: value for key, value in lesion.items() if key != "explanations"} for lesion in found["lesions"]
+    ]
+    for answer in (found, doors.next_best(case), doors.recommend(case), doors.vocabulary(), doors.model()):
+        assert json.loads(json.dumps(answer, allow_nan=False)) == answer
+
+
+def test_scenarios(doors: Doors, case: dict[str, Any]) -> None:
+    variable = next(iter(case["lesions"][0]["findings"]))
+    rows = doors.what_if(case, [{"name": "without", "values": {variable: None}}])["rows"]
+    assert {row["scenario"] for row in rows} == {"as it is", "without"}
+    for wrong in ({}, {"name": "x", "what": 1}, {"name": "x", "values": []}, {"name": "x", "exam": {}}, "x"):
+        with pytest.raises(CaseError):
+            doors.what_if(case, [wrong])  # type: ignore[list-item]
+
+
+def test_own_costs(doors: Doors, reasoner: Reasoner, case: dict[str, Any]) -> None:
+    flat = {name: dict.fromkeys(losses, 3) for name, losses in (reasoner.costs or pytest.fail("none")).losses.items()}
+    found = doors.next_best(case, costs={"losses": flat})
+    assert all(lesion["expected_loss"] == pytest.approx(3) for lesion in found["lesions"])
+    with pytest.raises(CaseError):
+        doors.next_best(case, costs={"nothing": 1})
+
+
+def test_vocabulary_names_all_that_a_case_may_state(doors: Doors, reasoner: Reasoner) -> None:
+    found = {variable["name"]: variable for variable in doors.vocabulary()["variables"]}
+    assert set(reasoner.network.variables("feature")) <= set(found)
+    for name, variable in found.items():
+        assert [state["name"] for state in variable["states"]] == list(reasoner.reader.variables[name].states)
+
+
+def test_many_threads_get_the_same_answers(doors: Doors, case: dict[str, Any]) -> None:
+    wanted = doors.explain(case), doors.posterior(case, surprise=False)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: (doors.explain(case), doors.posterior(case, surprise=False)), range(24)))
+    assert all(answer == wanted for answer in found)
