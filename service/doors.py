@@ -1,6 +1,6 @@
 """What every door to the outside answers: one JSON value in, one JSON value out.
 
-The HTTP server, the MCP server and the hooks for clinical systems all call these methods, so that the same question
+The HTTP server, the MCP server and the hooks for other systems all call these methods, so that the same question
 gets the same answer through each of them. Every method is safe to call from several threads.
 """
 
