@@ -479,6 +479,7 @@ def _variable_in(found: Mapping[str, Any]) -> Variable:
         "booleans": {flag: state for flag, state in found["booleans"]},
         "measure": measure,
         "covers": {state: frozenset(nodes) for state, nodes in found["covers"].items()},
+        "seen_on": tuple(found["seen_on"]),
     }
     return Variable(**{**found, **changed})
 
