@@ -1,4 +1,4 @@
-"""What can be chosen: a field for each variable with its states, grouped by what shows them, all from the vocabulary."""
+"""What can be chosen: a field for each variable with its states, grouped by what shows it, all of the vocabulary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from hepagraph.kg.vocabulary import Measure
 
 Labels = Mapping[str, str]
-PATIENT, EXAM, FINDINGS, LESION = "patient", "exam", "findings", "lesion"
+PATIENT, EXAM, LESION = "patient", "exam", "lesion"
+ANY = "any examination"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,20 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Everything that can be chosen: of the patient, of each examination and of each lesion, in groups."""
+    """Everything that can be chosen: of the patient, of each examination and of each lesion.
+
+    ``lesion`` holds what is said of a lesion itself, such as a measurement, ``groups`` its findings.
+    """
 
     patient: tuple[Field, ...]
     exam: tuple[Field, ...]
+    lesion: tuple[Field, ...]
     groups: tuple[Group, ...]
 
     def fields(self) -> Iterator[Field]:
         """Yield the fields of patient and lesions."""
         yield from self.patient
+        yield from self.lesion
         for group in self.groups:
             yield from group.fields
 
@@ -90,17 +96,21 @@ def read_form(reasoner: Reasoner) -> Form:
     """Return the form of a reasoner's vocabulary."""
     reader, labels, shared = reasoner.reader, reasoner.network.labels, reasoner.compiled.patient_level
     variables = reader.variables.values()
+    features = [v for v in variables if v.kind == "ImagingFeature" and v.name not in shared]
     groups: dict[str, list[Field]] = {}
-    for variable in variables:
-        if variable.kind == "ImagingFeature" and variable.name not in shared:
-            groups.setdefault(_title(reader, variable, labels), []).append(_field(variable, labels, hideable=True))
+    for variable in (v for v in features if v.section != LESION):
+        groups.setdefault(_title(reader, variable, labels), []).append(_field(variable, labels, hideable=True))
+    last = {ANY: groups.pop(ANY)} if ANY in groups else {}
+    agents = set(reader.assessability.modalities_of_agent)
+    exam = sorted((v for v in variables if v.section == EXAM), key=lambda v: bool(agents & set(v.nodes.values())))
     return Form(
         patient=(
             *(_field(v, labels) for v in variables if v.section == PATIENT),
             *(_field(reader.variables[n], labels, hideable=True, shared=True) for n in shared),
         ),
-        exam=tuple(_field(v, labels) for v in variables if v.section == EXAM),
-        groups=tuple(Group(title, tuple(found)) for title, found in groups.items()),
+        exam=tuple(_field(v, labels) for v in exam),
+        lesion=tuple(_field(v, labels, hideable=True) for v in features if v.section == LESION),
+        groups=tuple(Group(title, tuple(found)) for title, found in {**groups, **last}.items()),
     )
 
 
@@ -114,7 +124,7 @@ def _title(reader: CaseReader, variable: Variable, labels: Labels) -> str:
         owner = next(v for v in reader.variables.values() if agents & set(v.nodes.values()))
         return f"with {owner.label}"
     modalities = {modality for rule in rules for modality in rule.modalities}
-    return " or ".join(sorted(labels[modality] for modality in modalities)) or "any examination"
+    return " or ".join(sorted(labels[modality] for modality in modalities)) or ANY
 
 
 def _field(variable: Variable, labels: Labels, *, hideable: bool = False, shared: bool = False) -> Field:

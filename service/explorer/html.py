@@ -1,4 +1,4 @@
-"""What the explorer shows, as HTML: bars before and after, what has to wait, scenarios, and a picture that stands still."""
+"""What the explorer shows, as HTML: bars before and after, what has to wait, scenarios, and a still picture."""
 
 from __future__ import annotations
 
@@ -63,13 +63,14 @@ def _beside(lesion: LesionResult, labels: Labels) -> str:
     return "".join(f'<p class="soft">{line}</p>' for line in lines)
 
 
-def troubles_html(troubles: Sequence[Trouble]) -> str:
-    """Return what is wrong with the choices, or nothing."""
+def troubles_html(
+    troubles: Sequence[Trouble], head: str = "These choices cannot be combined. Nothing is lost: change one of them."
+) -> str:
+    """Return what is wrong under a heading, or nothing."""
     if not troubles:
         return ""
     items = "".join(f"<li>{text(trouble.text)}</li>" for trouble in troubles)
-    head = "<p><b>These choices cannot be combined.</b> Nothing is lost: change one of them.</p>"
-    return fragment("trouble", f'<div role="alert">{head}<ul>{items}</ul></div>')
+    return fragment("trouble", f'<div role="alert"><p><b>{text(head)}</b></p><ul>{items}</ul></div>')
 
 
 def warnings_html(warnings: Sequence[ResultWarning]) -> str:
@@ -102,7 +103,7 @@ def scenarios_html(state: ExplorerState) -> str:
     if not kept:
         return fragment("kept", '<p class="soft">Keep a scenario to compare it with what you choose next.</p>')
     labels, lesion = state.reasoner.network.labels, state.lesion.id
-    if state.answer().result is not None:
+    if state.answer().result is not None and all(one.selections != state.selections for one in kept):
         kept.append(Kept("now", state.selections, state.answer()))
     found = [(one.name, one.answer.lesion(lesion)) for one in kept]
     columns = ["", *(f"#{text(name)}" for name, _ in found)]
@@ -168,10 +169,13 @@ def snapshot_html(state: ExplorerState) -> str:
     parts = [f"<ul>{chosen}</ul>" if chosen else "<p>nothing is stated</p>"]
     waiting = state.waiting()
     if waiting:
-        kept = ", ".join(f"{text(state.fields[n].label)}: {text(state.fields[n].said(state.value(n)))}" for n in waiting)
+        kept = ", ".join(
+            f"{text(state.fields[n].label)}: {text(state.fields[n].said(state.value(n)))}" for n in waiting
+        )
         parts.append(f"<p>kept, but not visible on these examinations: {kept}</p>")
     parts.append(troubles_html(state.answer().troubles))
-    for lesion in state.answer().result.lesions if (state.answer().result is not None) else ():  # type: ignore[union-attr]
+    result = state.answer().result
+    for lesion in result.lesions if result is not None else ():
         rows = "".join(_snapshot_row(entity, lesion, labels) for entity in lesion.posterior)
         parts.append(f"<table><caption>Lesion {text(lesion.id)}</caption><tbody>{rows}</tbody></table>")
     if state.scenarios:
@@ -183,4 +187,5 @@ def _snapshot_row(entity: str, lesion: LesionResult, labels: Labels) -> str:
     value = lesion.posterior[entity]
     drawn = "█" * round(_BLOCKS * value)
     name = f"<b>{named(entity, labels)}</b>" if entity == lesion.leading else named(entity, labels)
-    return f'<tr><td style="text-align:left">{name}</td><td>{chance(value)}</td><td style="text-align:left">{drawn}</td></tr>'
+    left = '<td style="text-align:left">'
+    return f"<tr>{left}{name}</td><td>{chance(value)}</td>{left}{drawn}</td></tr>"

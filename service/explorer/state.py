@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, Problem
-from hepagraph.service.explorer.fields import EXAM, PATIENT, read_form
+from hepagraph.service.explorer.fields import PATIENT, read_form
 from hepagraph.service.explorer.selections import LesionChoices, Selections, read_selections, write_case
 from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
@@ -120,8 +120,7 @@ class ExplorerState:
 
     def add_exam(self) -> None:
         """Add an examination of the first kind that is not listed yet."""
-        agents = self.reasoner.reader.assessability.modalities_of_agent
-        field = next((f for f in self.form.exam if not self._nodes(f.name) & set(agents)), self.form.exam[0])
+        field = self.form.exam[0]
         listed = {exam.get(field.name) for exam in self.selections.exams}
         options = [option.notation for option in field.options]
         kind = next((notation for notation in options if notation not in listed), options[0])
@@ -222,15 +221,10 @@ class ExplorerState:
     def _answered(self) -> Answer:
         try:
             case = self.reasoner.read(self.counted())
-            result = self.reasoner.posterior(
-                case, differential=self.differential, surprise=False, reasons=False
-            )
+            result = self.reasoner.posterior(case, differential=self.differential, surprise=False, reasons=False)
         except CaseError as error:
             return Answer(None, None, read_troubles(error.problems, self.reasoner.reader, self.fields))
         return Answer(result, case)
 
     def _section(self, name: str) -> str:
         return self.reasoner.reader.variables[name].section
-
-    def _nodes(self, name: str) -> set[str]:
-        return set(self.reasoner.reader.variables[name].nodes.values())

@@ -6,7 +6,6 @@ A value that cannot have been seen stays chosen and is not counted; it counts ag
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from hepagraph.inference.assessability import Exam
 from hepagraph.inference.case import NOT_ASSESSABLE, CaseReader
 from hepagraph.kg import Variable
 from hepagraph.ontology.errors import CaseError
-from hepagraph.service.explorer.selections import LesionChoices, Selections, Values, with_value
+from hepagraph.service.explorer.selections import LesionChoices, Selections, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,7 @@ class Visibility:
 
     def states_beside(self, variable: Variable, exam: Values) -> tuple[str, ...]:
         """Return the states of an examination's variable that go with what else is chosen of that examination."""
-        others = with_value(exam, variable.name, None)
-        return tuple(
-            s for s in variable.states if self._possible({**others, variable.name: s}) == {**others, variable.name: s}
-        )
+        return tuple(s for s in variable.states if variable.name in self._possible({**exam, variable.name: s}))
 
     def exams(self, selections: Selections) -> tuple[Exam, ...]:
         """Return the counted examinations as the rules know them."""
