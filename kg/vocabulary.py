@@ -42,7 +42,7 @@ class Variable:
 
     ``nodes`` maps every notation (leaf or group) to its node in the graph; ``leaves`` maps every
     spelling (leaf, group, alias) to the tuple of leaf notations that it stands for. ``covers`` maps the states that an
-    examination decides to the modalities and agents that mean them. ``seen_on`` are the sequences that show a feature.
+    examination decides to the modalities and agents that mean them. ``seen_on`` is what shows a feature.
     """
 
     name: str

@@ -40,6 +40,7 @@ class FieldControl:
         self.field = field
         self._choose = choose
         self._quiet = False
+        self._listed = {NOT_STATED, NOT_ASSESSABLE, *(option.notation for option in field.options)}
         self._other: Any = None  # a value that no menu lists, such as likelihoods, as the case gave it
         self.menu = widgets.Dropdown(options=self._options(), description=field.label)
         self.menu.observe(self._picked, "value")
@@ -60,7 +61,7 @@ class FieldControl:
             key = self._key(value)
             self.menu.value = key
             if self.number is not None:
-                self.number.value = f"{value:g}" if _is_number(value) else ""
+                self.number.value = self._written(value)
         finally:
             self._quiet = False
         for control in (self.menu, self.number):
@@ -69,6 +70,12 @@ class FieldControl:
         self.menu.tooltip = f"{self.field.label}: {closed}" if closed is not None else self.field.label
         mark(self.box, _WAITING, on=waiting)
         mark(self.box, _WRONG, on=wrong)
+
+    def _written(self, value: Any) -> str:
+        """Return what the box for a number holds: a number, or what was written there and is none."""
+        if _is_number(value):
+            return f"{value:g}"
+        return value if isinstance(value, str) and value not in self._listed else ""
 
     def _options(self) -> list[tuple[str, str]]:
         options = [("not stated", NOT_STATED)]
@@ -83,7 +90,7 @@ class FieldControl:
         """Return the menu's entry for a value; one that it does not list yet is added."""
         if value is None:
             return NOT_STATED
-        if isinstance(value, str):
+        if isinstance(value, str) and value in self._listed:
             return value
         state = self.field.measure.state_of(float(value)) if self.field.measure and _is_number(value) else None
         if state is not None:

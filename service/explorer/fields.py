@@ -66,7 +66,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Fields that the same kind of images shows, under a title."""
+    """Fields that the same kind of examination shows, under a title."""
 
     title: str
     fields: tuple[Field, ...]

@@ -66,7 +66,7 @@ class Job:
             return fragment("trouble", f"<p>{text(error)}</p>")
 
 
-class Background:
+class Worker:
     """Does the latest jobs on a thread, one after the other, so that no click waits for them.
 
     What is shown is shown on the event loop. Jobs that newer ones have overtaken are dropped. Without a running loop
@@ -74,7 +74,7 @@ class Background:
     """
 
     def __init__(self) -> None:
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explorer")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explorer")
         self._latest = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -93,7 +93,7 @@ class Background:
         for job in jobs:
             if number != self._latest:
                 return
-            found = await loop.run_in_executor(self._worker, job.made)
+            found = await loop.run_in_executor(self._thread, job.made)
             if number == self._latest:
                 job.show(found)
 

@@ -16,7 +16,7 @@ from hepagraph.service.explorer.html import (
     snapshot_html,
     troubles_html,
 )
-from hepagraph.service.explorer.outlook import Background, Job, Question, run_now
+from hepagraph.service.explorer.outlook import Job, Question, Worker, run_now
 from hepagraph.service.explorer.state import ExplorerState
 from hepagraph.service.explorer.troubles import Trouble
 from hepagraph.service.html_basics import fragment, style, text
@@ -24,7 +24,8 @@ from hepagraph.service.html_basics import fragment, style, text
 if TYPE_CHECKING:
     from hepagraph.inference.reasoner import Reasoner
 
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+# Sections of one field, or of two, stand side by side.
+_NARROW = ("", "hepagraph-one", "hepagraph-two")
 
 
 class Explorer:
@@ -57,7 +58,7 @@ class Explorer:
     ) -> None:
         widgets = library()
         self.state = ExplorerState(reasoner, case, differential=differential)
-        self._background = Background()
+        self._worker = Worker()
         self._controls: dict[str, FieldControl] = {}
         self._notes: list[Any] = []
         self._exams = ExamRows(self.state, self._do)
@@ -122,13 +123,14 @@ class Explorer:
             control.show(state.value(name), closed=closed.get(name), waiting=name in waiting, wrong=name in wrong)
         for group, note in zip(state.form.groups, self._notes, strict=True):
             note.value = group_note(group, state, closed, waiting)
-        mark(self._more, "hepagraph-stale", on=answer.case is None)
+        for part in (self._ledger, self._next, self._warnings):
+            mark(part, "hepagraph-stale", on=answer.case is None)
         self._show_scenarios()
         if self._is_open("The case as JSON"):
             self._json.value = case_html(state)
         jobs = self._jobs()
         if later:
-            self._background.run(jobs)
+            self._worker.run(jobs)
         else:
             run_now(jobs)
 
@@ -161,10 +163,14 @@ class Explorer:
         for group in state.form.groups:
             note = widgets.HTML()
             self._notes.append(note)
-            left.append(self._section(group.title, [self._fields(group.fields), note]))
+            section = self._section(group.title, [self._fields(group.fields), note])
+            if len(group.fields) < len(_NARROW):
+                section.add_class(_NARROW[len(group.fields)])
+            left.append(section)
         answer = [self._trouble, self._bars, self._warnings]
-        self._more = _column(list(self._folds.values()), "hepagraph-more")
-        whole = widgets.HBox([_column(left, "hepagraph-choices"), _column(answer, "hepagraph-answer"), self._more])
+        more = list(self._folds.values())
+        panes = [(left, "hepagraph-choices"), (answer, "hepagraph-answer"), (more, "hepagraph-more")]
+        whole = widgets.HBox([_column(parts, name) for parts, name in panes])
         whole.add_class("hepagraph-panes")
         root = widgets.VBox([sheet, whole, widgets.HTML(fragment("notice", f"<p>{NOTICE}</p>"))])
         root.add_class("hepagraph-explorer")
