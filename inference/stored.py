@@ -35,7 +35,7 @@ from hepagraph.ontology.errors import OntologyError
 if TYPE_CHECKING:
     from hepagraph.inference.engine.program import Program
 
-FORMAT = 3
+FORMAT = 4
 _MAGIC = b"HGMODEL\n"
 _PREAMBLE = 24
 _ALIGNED = 64

@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A case that has an answer, and the lesion that is asked about, by its position."""
+    """A case that has an answer, and the lesion that is asked about, by its id."""
 
     reasoner: Reasoner
     case: Case
-    position: int
+    lesion: str
     differential: str | None = None
 
     def ledger(self) -> Ledger:
         """Return what speaks for and against the entity on top."""
-        return explain(self.reasoner, self.case, differential=self.differential)[self.position]
+        return explain(self.reasoner, self.case, differential=self.differential, lesion=self.lesion)[0]
 
     def next_best(self) -> NextBest:
         """Return what to look at next."""
-        return next_best(self.reasoner, self.case, differential=self.differential)[self.position]
+        return next_best(self.reasoner, self.case, differential=self.differential, lesion=self.lesion)[0]
 
     def warnings_part(self) -> str:
         """Return as HTML what a reader of the answer should know, surprising findings among it."""
         result = self.reasoner.posterior(self.case, differential=self.differential, reasons=False)
-        return warnings_html(result.lesions[self.position].warnings)
+        return warnings_html(result.lesions[self.case.positions(self.lesion)[0]].warnings)
 
     def ledger_part(self) -> str:
         """Return the ledger as HTML."""

@@ -138,7 +138,7 @@ class Explorer:
         case, state = self.state.answer().case, self.state
         if case is None:
             return []
-        question = Question(state.reasoner, case, state.position, state.differential)
+        question = Question(state.reasoner, case, state.lesion.id, state.differential)
         jobs = [Job(question.warnings_part, _into(self._warnings))]
         if self._is_open("Speaks for and against"):
             jobs.insert(0, Job(question.ledger_part, _into(self._ledger)))
