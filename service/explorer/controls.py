@@ -11,6 +11,7 @@ from hepagraph.inference.case import NOT_ASSESSABLE
 from hepagraph.ontology.errors import MissingExtraError
 from hepagraph.service.explorer.fields import Field
 from hepagraph.service.explorer.state import ExplorerState
+from hepagraph.service.html_basics import text
 
 NOT_STATED = ""
 _INDENT = "\u2003"  # a plain space would be lost in a menu
@@ -45,6 +46,7 @@ class FieldControl:
         self.menu = widgets.Dropdown(options=self._options(), description=field.label)
         self.menu.observe(self._picked, "value")
         self.number = None
+        self.why: Any = None
         parts = [self.menu]
         if field.measure is not None:
             unit = field.measure.unit
@@ -67,9 +69,19 @@ class FieldControl:
         for control in (self.menu, self.number):
             if control is not None:
                 control.disabled = closed is not None
-        self.menu.tooltip = f"{self.field.label}: {closed}" if closed is not None else self.field.label
+        self._explain(closed)
         mark(self.box, _WAITING, on=waiting)
         mark(self.box, _WRONG, on=wrong)
+
+    def _explain(self, closed: str | None) -> None:
+        """Lay why the field is closed over it as a tooltip: a menu that has a label takes none of its own."""
+        if closed is not None and self.why is None:
+            self.why = library().HTML()
+            self.why.add_class("hepagraph-why")
+            self.box.children = (*self.box.children, self.why)
+        if self.why is not None:
+            self.why.value = f'<span title="{text(closed)}"></span>' if closed is not None else ""
+            self.why.layout.display = None if closed is not None else "none"
 
     def _written(self, value: Any) -> str:
         """Return what the box for a number holds: a number, or what was written there and is none."""

@@ -412,10 +412,10 @@ def test_the_widgets_say_what_the_state_says(reasoner: Reasoner, start: dict[str
     assert explorer.state.reasoner.network.labels[change["variable"]] in explorer._ledger.value
     explorer._exams.menus[0][exam["variable"]].value = exam["then"]
     assert control.menu.disabled and control.menu.value == change["value"]
-    assert explorer.state.closed()[change["variable"]] in control.menu.tooltip
+    assert escape(explorer.state.closed()[change["variable"]]) in control.why.value
     assert "hepagraph-waiting" in control.box._dom_classes
     explorer._exams.menus[0][exam["variable"]].value = exam["now"]
-    assert not control.menu.disabled and "hepagraph-waiting" not in control.box._dom_classes
+    assert not control.menu.disabled and control.why.value == "" and "hepagraph-waiting" not in control.box._dom_classes
     explorer._exams.add.click()
     assert len(explorer._exams.menus) == 2
     explorer._lesions.choice.value = 1
