@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from types import ModuleType
 from typing import Any
 
 from hepagraph.inference.case import NOT_ASSESSABLE
@@ -18,7 +17,7 @@ _INDENT = "\u2003"  # a plain space would be lost in a menu
 _WRONG, _WAITING = "hepagraph-wrong", "hepagraph-waiting"
 
 
-def library() -> ModuleType:
+def library() -> Any:
     """Return ipywidgets.
 
     Raises
@@ -27,7 +26,7 @@ def library() -> ModuleType:
         It is not installed.
     """
     try:
-        import ipywidgets
+        import ipywidgets  # type: ignore[import-untyped]
     except ImportError:
         raise MissingExtraError("the explorer", "notebook") from None
     return ipywidgets

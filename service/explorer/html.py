@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from hepagraph.inference.result import NOTICE, LesionResult, ResultWarning
 from hepagraph.service.explorer.fields import Field, Group
+from hepagraph.service.explorer.selections import Selections
 from hepagraph.service.explorer.state import ExplorerState, Kept
 from hepagraph.service.explorer.troubles import Trouble
 from hepagraph.service.html_basics import chance, fragment, named, place, table, text
 
 Labels = Mapping[str, str]
-_BLOCKS = 24
+_BLOCKS = 16
+_PATIENT, _EXAM = "Patient", "Examinations"
 
 
 def bars_html(state: ExplorerState) -> str:
@@ -131,18 +133,35 @@ def differences(first: Kept, second: Kept, state: ExplorerState) -> list[str]:
 
 
 def _all_values(kept: Kept, state: ExplorerState) -> dict[str, str]:
-    chosen, fields = kept.selections, state.fields
+    """Return what is counted of a scenario, as text by a name that no other value has."""
+    parts = _chosen(kept.selections, state)
+    alone = len(kept.selections.lesions) == 1
+    return {
+        name if title in (_PATIENT, _EXAM) or alone else f"{title} {name}": said
+        for title, found in parts.items()
+        for name, said in found.items()
+    }
+
+
+def _chosen(selections: Selections, state: ExplorerState) -> dict[str, dict[str, str]]:
+    """Return what is counted, as text by label, for the patient, the examinations and every lesion by its id."""
+    counted, fields = state.visibility.counted(selections), state.fields
     exams = {field.name: field for field in state.form.exam}
-    many = len(chosen.lesions) > 1
-    found = {fields[n].label: fields[n].said(v) for n, v in chosen.patient.items()}
-    for position, exam in enumerate(state.visibility.counted_exams(chosen)):
-        number = f" {position + 1}" if len(chosen.exams) > 1 else ""
-        found |= {f"{exams[n].label}{number}": exams[n].said(v) for n, v in exam.items()}
-    for lesion in state.visibility.counted(chosen).lesions:
-        for name, value in lesion.values.items():
-            alone = fields[name].shared or not many
-            found[fields[name].label if alone else f"{lesion.id} {fields[name].label}"] = fields[name].said(value)
-    return found
+    numbers = [f" {n}" if len(counted.exams) > 1 else "" for n in range(1, len(counted.exams) + 1)]
+    shared = {n: v for lesion in counted.lesions for n, v in lesion.values.items() if fields[n].shared}
+    patient = {**counted.patient, **shared}
+    return {
+        _PATIENT: {fields[n].label: fields[n].said(v) for n, v in patient.items()},
+        _EXAM: {
+            f"{exams[n].label}{number}": exams[n].said(v)
+            for number, exam in zip(numbers, counted.exams, strict=True)
+            for n, v in exam.items()
+        },
+        **{
+            lesion.id: {fields[n].label: fields[n].said(v) for n, v in lesion.values.items() if n not in shared}
+            for lesion in counted.lesions
+        },
+    }
 
 
 def case_html(state: ExplorerState) -> str:
@@ -163,29 +182,30 @@ def text_lines(written: str) -> str:
 
 def snapshot_html(state: ExplorerState) -> str:
     """Return what is chosen and the answer as plain tables, which read well without a style sheet or a kernel."""
-    labels = state.reasoner.network.labels
-    now = Kept("", state.selections, state.answer())
-    chosen = "".join(f"<li>{text(name)}: <b>{text(said)}</b></li>" for name, said in _all_values(now, state).items())
-    parts = [f"<ul>{chosen}</ul>" if chosen else "<p>nothing is stated</p>"]
+    parts = []
+    for title, found in _chosen(state.selections, state).items():
+        said = "; ".join(f"{text(name)}: {text(value)}" for name, value in found.items())
+        head = title if title in (_PATIENT, _EXAM) else f"Lesion {title}"
+        parts.append(f"<p><b>{text(head)}</b>: {said or 'nothing is stated'}</p>")
     waiting = state.waiting()
     if waiting:
         kept = ", ".join(
             f"{text(state.fields[n].label)}: {text(state.fields[n].said(state.value(n)))}" for n in waiting
         )
-        parts.append(f"<p>kept, but not visible on these examinations: {kept}</p>")
+        parts.append(f"<p>Kept, but not visible on these examinations: {kept}</p>")
     parts.append(troubles_html(state.answer().troubles))
     result = state.answer().result
-    for lesion in result.lesions if result is not None else ():
-        rows = "".join(_snapshot_row(entity, lesion, labels) for entity in lesion.posterior)
-        parts.append(f"<table><caption>Lesion {text(lesion.id)}</caption><tbody>{rows}</tbody></table>")
+    if result is not None:
+        labels = state.reasoner.network.labels
+        columns = ["", *(text(lesion.id) for lesion in result.lesions)]
+        rows = [[named(e, labels), *(_blocks(lesion, e) for lesion in result.lesions)] for e in state.entities]
+        parts.append(table("The answer; ▲ marks the entity on top", columns, rows))
     if state.scenarios:
         parts.append(scenarios_html(state))
     return fragment("snapshot", *parts, f"<p><small>{NOTICE}</small></p>")
 
 
-def _snapshot_row(entity: str, lesion: LesionResult, labels: Labels) -> str:
+def _blocks(lesion: LesionResult, entity: str) -> str:
     value = lesion.posterior[entity]
-    drawn = "█" * round(_BLOCKS * value)
-    name = f"<b>{named(entity, labels)}</b>" if entity == lesion.leading else named(entity, labels)
-    left = '<td style="text-align:left">'
-    return f"<tr>{left}{name}</td><td>{chance(value)}</td>{left}{drawn}</td></tr>"
+    shown = f"<b>▲&nbsp;{chance(value)}</b>" if entity == lesion.leading else chance(value)
+    return f"{shown} {'█' * round(_BLOCKS * value)}"

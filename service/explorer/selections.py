@@ -130,7 +130,7 @@ def write_case(selections: Selections, variables: Variables) -> dict[str, Any]:
 
 def _lesion(lesion: LesionChoices, variables: Variables) -> dict[str, Any]:
     found: dict[str, Any] = {"id": lesion.id}
-    findings = {}
+    findings: dict[str, Any] = {}
     for name, value in lesion.values.items():
         variable = variables[name]
         place = found if variable.section == "lesion" and _is_number(value) else findings

@@ -196,7 +196,7 @@ class Explorer:
         return fold
 
     def _is_open(self, title: str) -> bool:
-        return self._folds[title].selected_index == 0
+        return bool(self._folds[title].selected_index == 0)
 
     def _scenario_parts(self) -> list[Any]:
         widgets = library()
@@ -254,6 +254,9 @@ class Snapshot:
 
     def __init__(self, html: str) -> None:
         self.html = html
+
+    def __repr__(self) -> str:
+        return "Snapshot"
 
     def _repr_html_(self) -> str:
         return self.html

@@ -236,6 +236,7 @@ def test_clicks_in_jupyterlab(page: Page, reasoner: Reasoner, start: dict[str, A
     page.root.get_by_placeholder("paste a case as JSON here").fill(json.dumps({"lesions": [{"findings": {}}]}))
     page.press("load")
     page.wait_for_bars(ExplorerState(reasoner))
+    page.page.keyboard.press("Control+b")
     page.page.set_viewport_size({"width": 620, "height": 1150})
     page.picture("narrow")
     assert page.root.evaluate("root => root.scrollWidth <= root.clientWidth + 1")
