@@ -113,7 +113,7 @@ def scenarios_html(state: ExplorerState) -> str:
     first, *others = kept
     changes = [(one.name, differences(first, one, state)) for one in others]
     items = "".join(f"<li><b>{text(name)}</b>: {text(', '.join(said) or 'the same')}</li>" for name, said in changes)
-    listed = f'<p class="soft">Against {text(first.name)}:</p><ul class="soft">{items}</ul>' if items else ""
+    listed = f'<p class="soft">Compared with {text(first.name)}:</p><ul class="soft">{items}</ul>' if items else ""
     return fragment("kept", table(f"Lesion {text(lesion)}; ▲ marks the entity on top", columns, rows), listed)
 
 
@@ -197,15 +197,18 @@ def snapshot_html(state: ExplorerState) -> str:
     result = state.answer().result
     if result is not None:
         labels = state.reasoner.network.labels
-        columns = ["", *(text(lesion.id) for lesion in result.lesions)]
-        rows = [[named(e, labels), *(_blocks(lesion, e) for lesion in result.lesions)] for e in state.entities]
+        columns = ["", *(column for lesion in result.lesions for column in (f"#{text(lesion.id)}", ""))]
+        rows = [
+            [named(e, labels), *(cell for lesion in result.lesions for cell in _drawn(lesion, e))]
+            for e in state.entities
+        ]
         parts.append(table("The answer; ▲ marks the entity on top", columns, rows))
     if state.scenarios:
         parts.append(scenarios_html(state))
     return fragment("snapshot", *parts, f"<p><small>{NOTICE}</small></p>")
 
 
-def _blocks(lesion: LesionResult, entity: str) -> str:
+def _drawn(lesion: LesionResult, entity: str) -> tuple[str, str]:
     value = lesion.posterior[entity]
     shown = f"<b>▲&nbsp;{chance(value)}</b>" if entity == lesion.leading else chance(value)
-    return f"{shown} {'█' * round(_BLOCKS * value)}"
+    return shown, "█" * round(_BLOCKS * value)
