@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# As the command does, before NumPy is imported: threads of the linear algebra only get in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hepagraph.inference import Reasoner
 from hepagraph.service.explorer import Explorer, ExplorerState
