@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.assessability import Assessability, Exam, read_assessability
 from hepagraph.kg import Variable, read_vocabulary
-from hepagraph.ontology.errors import Problem, case_error, nearest
+from hepagraph.ontology.errors import Problem, UnknownKeyError, case_error, nearest
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -49,6 +49,22 @@ class Case:
     context: Mapping[str, Finding]
     exams: tuple[Exam, ...]
     lesions: tuple[Lesion, ...]
+
+    def positions(self, lesion: str | None = None) -> tuple[int, ...]:
+        """Return the positions of all lesions, or that of the one with this id.
+
+        Raises
+        ------
+        UnknownKeyError
+            No lesion has the id.
+        """
+        names = tuple(found.id for found in self.lesions)
+        if lesion is None:
+            return tuple(range(len(names)))
+        if lesion not in names:
+            what = f"no lesion has the id {lesion!r}"
+            raise UnknownKeyError([Problem("unknown_key", "lesion", what, names, nearest(lesion, names))])
+        return (names.index(lesion),)
 
 
 @dataclass(frozen=True, slots=True)

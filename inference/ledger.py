@@ -130,11 +130,14 @@ def explain(
     entity: str | None = None,
     against: str | None = None,
     prior: Mapping[str, float] | None = None,
+    lesion: str | None = None,
 ) -> tuple[Ledger, ...]:
     """Return one ledger for each lesion.
 
     Parameters
     ----------
+    lesion
+        The id of the only lesion that is wanted; the others still inform it.
     entity
         Whose log-odds; None: the entity on top, lesion by lesion.
     against
@@ -152,10 +155,10 @@ def explain(
             raise UnknownKeyError([Problem("unknown_key", key, what, entities, nearest(name, entities))])
     if entity is not None and entity == against:
         raise UnknownKeyError([Problem("contradiction", "against", f"{entity} cannot stand against itself", entities)])
+    wanted = case.positions(lesion)
     prepared = reasoner.prepare(case, entities, prior)
     return tuple(
-        _ledger(reasoner, case, position, evidence, entities, entity, against)
-        for position, evidence in enumerate(prepared)
+        _ledger(reasoner, case, position, prepared[position], entities, entity, against) for position in wanted
     )
 
 

@@ -42,8 +42,9 @@ def next_best(
     differential: str | None = None,
     prior: Mapping[str, float] | None = None,
     costs: Costs | None = None,
+    lesion: str | None = None,
 ) -> tuple[NextBest, ...]:
-    """Return for each lesion what to look at next.
+    """Return for each lesion what to look at next, or for the only one that is wanted, by its id.
 
     ``costs`` stand in place of the ontology's (``reasoner.costs``); where there are neither, nothing is priced.
 
@@ -52,12 +53,10 @@ def next_best(
     CaseError
         The case, the differential or the prior is bad.
     """
+    wanted = case.positions(lesion)
     prepared = reasoner.prepare(case, reasoner.entities(differential), prior)
     priced = costs or reasoner.costs
-    return tuple(
-        _of_lesion(reasoner, case, lesion, evidence, priced)
-        for lesion, evidence in zip(case.lesions, prepared, strict=True)
-    )
+    return tuple(_of_lesion(reasoner, case, case.lesions[position], prepared[position], priced) for position in wanted)
 
 
 def _of_lesion(reasoner: Reasoner, case: Case, lesion: Lesion, evidence: Prepared, costs: Costs | None) -> NextBest:

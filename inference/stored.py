@@ -35,7 +35,7 @@ from hepagraph.ontology.errors import OntologyError
 if TYPE_CHECKING:
     from hepagraph.inference.engine.program import Program
 
-FORMAT = 3
+FORMAT = 4
 _MAGIC = b"HGMODEL\n"
 _PREAMBLE = 24
 _ALIGNED = 64
@@ -479,6 +479,7 @@ def _variable_in(found: Mapping[str, Any]) -> Variable:
         "booleans": {flag: state for flag, state in found["booleans"]},
         "measure": measure,
         "covers": {state: frozenset(nodes) for state, nodes in found["covers"].items()},
+        "seen_on": tuple(found["seen_on"]),
     }
     return Variable(**{**found, **changed})
 

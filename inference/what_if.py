@@ -128,13 +128,9 @@ def changed_case(
     CaseError
         The case as it is is bad, the lesion is not there, or a key is not known.
     """
-    case = reasoner.read(data)
-    names = tuple(found.id for found in case.lesions)
-    if lesion is not None and lesion not in names:
-        what = f"no lesion has the id {lesion!r}"
-        raise UnknownKeyError([Problem("unknown_key", "lesion", what, names, nearest(lesion, names))])
+    position, *_ = reasoner.read(data).positions(lesion)
     changed = copy.deepcopy(dict(data))
-    target = changed["lesions"][names.index(lesion) if lesion is not None else 0]
+    target = changed["lesions"][position]
     sections = key_sections(reasoner)
     for key, value in scenario.values.items():
         if key not in sections:

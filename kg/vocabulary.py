@@ -42,7 +42,7 @@ class Variable:
 
     ``nodes`` maps every notation (leaf or group) to its node in the graph; ``leaves`` maps every
     spelling (leaf, group, alias) to the tuple of leaf notations that it stands for. ``covers`` maps the states that an
-    examination decides to the modalities and agents that mean them.
+    examination decides to the modalities and agents that mean them. ``seen_on`` is what shows a feature.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Variable:
     phase: str | None
     expresses: Mapping[str, str]
     covers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    seen_on: tuple[str, ...] = ()
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
@@ -155,6 +156,7 @@ def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
         phase=phases[0] if phases else None,
         expresses=expresses,
         covers=covers,
+        seen_on=tuple(targets(graph, name, "seenOn")),
     )
 
 

@@ -15,6 +15,7 @@ from hepagraph.inference import shapley as module
 from hepagraph.inference.causes import SHOWS
 from hepagraph.inference.ledger import OTHER_LESIONS, explain
 from hepagraph.inference.network import ENTITY, Network
+from hepagraph.inference.next_best import next_best
 from hepagraph.inference.shapley import shapley
 from hepagraph.ontology import UnknownKeyError
 
@@ -160,6 +161,15 @@ def test_lesions_of_one_patient_are_an_entry(reasoner: Reasoner, root: Any) -> N
     for ledger in explain(reasoner, case):
         assert OTHER_LESIONS in {entry.variable for entry in ledger.entries}
         assert ledger.before + sum(entry.weight for entry in ledger.entries) == pytest.approx(ledger.after, abs=1e-9)
+
+
+def test_one_lesion_can_be_asked_for_alone(reasoner: Reasoner, root: Any) -> None:
+    case = reasoner.read(json.loads((root / "examples" / "maino2023_fig7.json").read_text(encoding="utf-8")))
+    for ask in (explain, next_best):
+        whole = ask(reasoner, case)
+        assert [ask(reasoner, case, lesion=lesion.id) for lesion in case.lesions] == [(one,) for one in whole]
+        with pytest.raises(UnknownKeyError, match="no lesion has the id"):
+            ask(reasoner, case, lesion="no such lesion")
 
 
 @pytest.mark.parametrize("names", [{"entity": "nobody"}, {"against": "nobody"}])
