@@ -91,7 +91,9 @@ def _log_odds(
     row: int,
     rivals: Sequence[int],
 ) -> Array:
-    different, inverse = np.unique(sets, axis=0, return_inverse=True)
+    packed = np.ascontiguousarray(np.packbits(sets, axis=1))
+    _, first, inverse = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True, return_inverse=True)
+    different = sets[first]
     likelihood: dict[str, Array] = dict(start)
     for position, (name, vector) in enumerate(players.items()):
         seen = different[:, position]
