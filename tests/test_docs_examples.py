@@ -144,7 +144,7 @@ class Run:
         if block.language == "{literalinclude}":
             path.write_text((self.page.parent / block.argument).read_text("utf-8"), "utf-8")
         else:
-            path.write_text("\n".join(block.lines) + "\n", "utf-8")
+            path.write_text("\n".join(block.lines).strip("\n") + "\n", "utf-8")
 
     def _python(self, block: Block) -> str:
         printed = io.StringIO()
@@ -217,19 +217,29 @@ def test_a_wrong_example_is_noticed(tmp_path: Path) -> None:
     assert second.holds and second.found == ["a", "b", "c"]
 
 
+def renewed(one: Shown) -> list[str] | None:
+    """Return what the document should show; None where a part between two gaps is not known to have moved whither."""
+    gaps = [number for number, line in enumerate(one.expected) if line.strip() == ANY]
+    if not gaps:
+        return one.found
+    start, end = gaps[0], len(one.expected) - gaps[-1] - 1
+    if len(gaps) > 1 or start + end > len(one.found):
+        return None
+    return [*one.found[:start], one.expected[start], *one.found[len(one.found) - end :]]
+
+
 def update(page: Path) -> None:
-    """Write what a page's examples print in place of what it shows; shortened outputs are only checked."""
+    """Write what a page's examples print in place of what it shows; outputs with several gaps are only checked."""
     text = page.read_text("utf-8")
     with tempfile.TemporaryDirectory() as folder:
         shown = list(Run(page, Path(folder)).run(text))
     lines = text.split("\n")
-    for one in reversed(shown):
-        if one.holds:
-            continue
-        if any(line.strip() == ANY for line in one.expected):
-            print(f"{page}:{one.first + 1}: shortened, mend by hand:", *one.found, sep="\n")  # noqa: T201
+    for one in reversed([one for one in shown if not one.holds]):
+        new = renewed(one)
+        if new is None:
+            print(f"{page}:{one.first + 1}: mend by hand:", *one.found, sep="\n")  # noqa: T201
         else:
-            lines[one.first : one.last] = one.found
+            lines[one.first : one.last] = new
     page.write_text("\n".join(lines), "utf-8")
 
 
