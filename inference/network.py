@@ -23,7 +23,7 @@ SUBTYPE = "subtype"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """P(child | parents): float64 array of shape (*parent cardinalities, child cardinality), rows summing to 1."""
+    """P(child | parents): float64 array of shape (each parent's cardinality, child cardinality), rows summing to 1."""
 
     child: str
     parents: tuple[str, ...]
