@@ -132,7 +132,7 @@ class Reasoner:
 
     @cached_property
     def model(self) -> Mapping[str, str]:
-        """What answered: package version, hash of the ontology, and what the answer is not."""
+        """Version of the package, hash of the ontology and a notice: what answered, and what the answer is not."""
         return {"version": package_version(), "ontology_sha256": self.network.ontology_sha256, "notice": NOTICE}
 
     def read(self, data: Any) -> Case:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import re
 import shlex
@@ -123,7 +124,7 @@ class Run:
     def run(self, text: str) -> Iterator[Shown]:
         """Yield whatever is shown beside what is printed."""
         found = list(blocks(text))
-        for block, following in zip(found, [*found[1:], None], strict=True):
+        for block, following in itertools.zip_longest(found, found[1:]):
             if "caption" in block.options:
                 self._file(block)
             elif block.language == "console":

@@ -14,7 +14,7 @@ from sphinx.util import logging
 from hepagraph.service.cli import main
 
 LOGGER = logging.getLogger(__name__)
-WIDTH = 96
+WIDTH = 78
 START = """\
 # Command line
 
@@ -45,7 +45,8 @@ def section(path: str, context: click.Context) -> str:
 
 def generate(app: Sphinx) -> None:
     """Write ``api/command_line.md`` below the source folder."""
-    top = click.Context(main, info_name="hepagraph", max_content_width=WIDTH, terminal_width=WIDTH)
+    settings = {**main.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
+    top = click.Context(main, info_name="hepagraph", **settings)
     found = list(commands(main, top))
     text = START + "".join(section(*one) for one in found)
     (Path(app.srcdir) / "api" / "command_line.md").write_text(text, encoding="utf-8")
