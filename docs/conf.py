@@ -51,7 +51,17 @@ html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {
     page: []
-    for page in ("index", "start", "model_card", "evaluation", "benchmarks", "rules", "response", "pictures", "genindex")
+    for page in (
+        "index",
+        "start",
+        "model_card",
+        "evaluation",
+        "benchmarks",
+        "rules",
+        "response",
+        "pictures",
+        "genindex",
+    )
 }
 html_theme_options = {
     "show_toc_level": 2,

@@ -188,21 +188,28 @@ class Run:
 
 
 @contextlib.contextmanager
-def one_reasoner(reasoner: Reasoner) -> Iterator[None]:
+def loaded_once(reasoner: Any) -> Iterator[None]:
     """Let every example that loads the packaged ontology have the same reasoner."""
-    load = Reasoner.load
+    kind = type(reasoner)
+    load = kind.load
 
-    def loaded(directory: str | Path | None = None, **options: Any) -> Reasoner:
+    def loaded(directory: str | Path | None = None, **options: Any) -> Any:
         return reasoner if directory is None else load(directory, **options)
 
-    with mock.patch.object(Reasoner, "load", loaded):
+    with mock.patch.object(kind, "load", loaded):
         yield
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
-def test_examples_do_what_they_show(page: Path, reasoner: Reasoner, tmp_path: Path) -> None:
-    with one_reasoner(reasoner):
-        for shown in Run(ROOT / page, tmp_path).run((ROOT / page).read_text("utf-8")):
+def test_examples_do_what_they_show(
+    page: Path, reasoner: Reasoner, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    with contextlib.ExitStack() as loaded:
+        loaded.enter_context(loaded_once(reasoner))
+        if "ResponseReasoner" in text:
+            loaded.enter_context(loaded_once(request.getfixturevalue("response_reasoner")))
+        for shown in Run(ROOT / page, tmp_path).run(text):
             what = "\n".join(shown.found)
             assert shown.holds, f"{page}:{shown.first + 1} shows something else than what is printed:\n{what}"
 
@@ -245,6 +252,6 @@ def update(page: Path) -> None:
 
 
 if __name__ == "__main__":
-    with one_reasoner(Reasoner.load()):
+    with loaded_once(Reasoner.load()):
         for name in sys.argv[1:] or PAGES:
             update(ROOT / name)

@@ -72,7 +72,9 @@ def test_subgroups_are_as_the_model_answers(card: str, reasoner: Reasoner, cases
     ]
 
     def group(name: str, belongs: Callable[[Case, Lesion, Truth], bool]) -> str:
-        return row(name, [t.entity == found for (c, x, t), found in zip(lesions, called, strict=True) if belongs(c, x, t)])
+        return row(
+            name, [t.entity == found for (c, x, t), found in zip(lesions, called, strict=True) if belongs(c, x, t)]
+        )
 
     rows = [group(reasoner.network.labels[e], lambda c, x, t, e=e: t.entity == e) for e in entities]
     for name, value in (("typical", False), ("atypical", True)):
@@ -80,8 +82,10 @@ def test_subgroups_are_as_the_model_answers(card: str, reasoner: Reasoner, cases
     for low, high in ((0, 3), (4, 6), (7, 99)):
         name = f"{low} to {high} findings" if high < 99 else f"{low} or more findings"
         rows.append(group(name, lambda c, x, t, low=low, high=high: low <= len(x.findings) <= high))
-    for sex in ("F", "M"):
-        rows.append(group(f"sex {sex}", lambda c, x, t, sex=sex: "sex" in c.context and c.context["sex"].given.upper() == sex))
+    rows += [
+        group(f"sex {sex}", lambda c, x, t, sex=sex: "sex" in c.context and c.context["sex"].given.upper() == sex)
+        for sex in ("F", "M")
+    ]
     missing = [line for line in rows if line not in card]
     assert not missing, "the card should say:\n" + "\n".join(rows)
 

@@ -20,8 +20,10 @@ START = """\
 
 This page is made from the commands' own help (`hepagraph --help`, `hepagraph COMMAND --help`).
 
-Results go to standard output, messages to standard error. The exit status is 0, or 2 where something is wrong with what was given; then nothing is written.
-The environment variable `HEPAGRAPH_ONTOLOGY` stands for `--ontology`, `XDG_CACHE_HOME` says where compiled models are kept.
+Results go to standard output, messages to standard error. The exit status is 0, or 2 where something
+is wrong with what was given; then nothing is written.
+The environment variable `HEPAGRAPH_ONTOLOGY` stands for `--ontology`; `XDG_CACHE_HOME`
+says where compiled models are kept.
 """
 
 

@@ -20,7 +20,8 @@ LINK = re.compile(r"\[(?P<text>[^\]]*)\]\(\.\./(?P<path>[^)\s]+)\)")
 INDEX = """\
 # Tutorials
 
-Notebooks, each of a few minutes, shown with the output that they had when they were last run. To run and change them yourself, in a checkout:
+Notebooks, each of a few minutes, shown with the output that they had when they were last run.
+To run and change them yourself, in a checkout:
 
 ```sh
 pip install '.[notebook]'
