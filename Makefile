@@ -93,4 +93,4 @@ lock:
 LOCK := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/reference docs/tutorials docs/api/command_line.md *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist docs/_build docs/reference docs/tutorials docs/api/command_line.md docs/how_to/pictures *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

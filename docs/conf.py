@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "command_line",
     "ontology_reference",
+    "pictures",
     "tutorials",
 ]
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
@@ -59,7 +60,6 @@ html_sidebars = {
         "benchmarks",
         "rules",
         "response",
-        "pictures",
         "genindex",
     )
 }
