@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "command_line",
+    "example_report",
     "ontology_reference",
     "pictures",
     "tutorials",
