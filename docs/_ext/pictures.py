@@ -16,7 +16,8 @@ PAGE = "how_to/draw_pictures.md"
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 IMAGE = re.compile(r"\]\(pictures/([^)]+)\)")
 WITHOUT = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 40"><text x="8" y="26" font-family="sans-serif" font-size="16">\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 40">
+<text x="8" y="26" font-family="sans-serif" font-size="16">\
 This copy was built without Matplotlib, so the picture was not drawn.</text></svg>
 """
 

@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+WIDGET = "application/vnd.jupyter.widget-view+json"
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\(\.\./(?P<path>[^)\s]+)\)")
 
 INDEX = """\
@@ -49,12 +50,26 @@ def relinked(text: str) -> str:
     return LINK.sub(link, text)
 
 
+def without_widgets(output: dict[str, Any]) -> dict[str, Any]:
+    """Return an output as it is shown without a running kernel: the widget's other forms, or a word in its place."""
+    if WIDGET not in output.get("data", {}):
+        return output
+    data = {kind: value for kind, value in output["data"].items() if kind != WIDGET}
+    if not set(data) - {"text/plain"}:
+        data = {"text/plain": "(something to click on: run the notebook to see it)"}
+    return {**output, "data": data}
+
+
 def page(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Return a notebook as it is shown: links fixed, no state of widgets, which need a server."""
-    cells = [
-        {**cell, "source": relinked("".join(cell["source"]))} if cell["cell_type"] == "markdown" else cell
-        for cell in notebook["cells"]
-    ]
+    """Return a notebook as it is shown: links fixed, without widgets, which need a running kernel."""
+    cells = []
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cells.append({**cell, "source": relinked("".join(cell["source"]))})
+        elif cell["cell_type"] == "code":
+            cells.append({**cell, "outputs": [without_widgets(output) for output in cell["outputs"]]})
+        else:
+            cells.append(cell)
     metadata = {key: value for key, value in notebook["metadata"].items() if key != "widgets"}
     return {**notebook, "cells": cells, "metadata": metadata}
 
