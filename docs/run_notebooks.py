@@ -19,6 +19,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 300_000  # bytes of a committed notebook
@@ -52,7 +53,11 @@ def execute(path: Path) -> Any:
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
     )
-    client.execute()
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        error.add_note(path.name)
+        raise
     widgets = notebook.metadata.get("widgets")
     notebook.metadata = nbformat.from_dict(METADATA if widgets is None else {**METADATA, "widgets": widgets})
     return notebook
