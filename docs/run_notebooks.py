@@ -2,8 +2,8 @@
 
 ``python docs/run_notebooks.py`` writes executed copies to ``build/notebooks`` and exits with 1 when a cell fails,
 warns, or says something else than its committed output; ``--save`` renews the committed outputs instead of comparing.
-Words after the options choose notebooks by the start of their names. Pictures and widgets are not compared: their
-bytes depend on the machine.
+Words after the options choose notebooks by the start of their names. Pictures are not compared: their bytes depend on
+the machine. A widget lives only as long as its kernel, so only what it shows without one is kept.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 300_000  # bytes of a committed notebook
 CELL_TIMEOUT = 300  # seconds
 COLOURS = 64  # of a committed picture: enough for charts, and a third of the bytes
+WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -63,11 +64,11 @@ def execute(path: Path) -> Any:
     except CellExecutionError as error:
         error.add_note(path.name)
         raise
-    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
-        if "image/png" in output.get("data", {}):
-            output.data["image/png"] = with_few_colours(output.data["image/png"])
-    widgets = notebook.metadata.get("widgets")
-    notebook.metadata = nbformat.from_dict(METADATA if widgets is None else {**METADATA, "widgets": widgets})
+    for data in (output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())):
+        data.pop(WIDGET, None)
+        if "image/png" in data:
+            data["image/png"] = with_few_colours(data["image/png"])
+    notebook.metadata = nbformat.from_dict(METADATA)
     return notebook
 
 
@@ -87,13 +88,9 @@ def execute_all(paths: Sequence[Path], processes: int | None = None) -> list[Any
 
 
 def as_text(notebook: Any) -> str:
-    """Return a notebook as it is written; the random names that widgets get are numbered instead."""
-    names: dict[str, str] = {}
-
-    def numbered(found: re.Match[str]) -> str:
-        return names.setdefault(found[0], f"{len(names):032x}")
-
-    return re.sub(r"\b[0-9a-f]{32}\b", numbered, nbformat.writes(notebook, version=4)) + "\n"
+    """Return a notebook as it is written."""
+    text: str = nbformat.writes(notebook, version=4)
+    return text + "\n"
 
 
 def differences(name: str, committed: Any, executed: Any) -> list[str]:
@@ -125,7 +122,7 @@ def problems(name: str, notebook: Any) -> list[str]:
 
 
 def _texts(cell: Any) -> list[str]:
-    """Return what a cell says in words: streams joined, tables as text; a picture or widget only by its kind."""
+    """Return what a cell says in words: streams joined, tables as text; a picture only by its kind."""
     return [f"{kind}: {text.rstrip()}" for kind, text in _joined(cell.get("outputs", ()))]
 
 
