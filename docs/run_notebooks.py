@@ -8,6 +8,7 @@ the machine. A widget lives only as long as its kernel, so only what it shows wi
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -60,7 +61,7 @@ def execute(path: Path) -> Any:
         resources={"metadata": {"path": str(path.parent)}},
     )
     try:
-        client.execute()
+        asyncio.run(client.async_execute())  # closes the loop of this thread, as client.execute() does not
     except CellExecutionError as error:
         error.add_note(path.name)
         raise
