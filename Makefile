@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SOURCES := pyproject.toml
 
-.PHONY: help demo test docs bench bench-guard lint types layers terms check lock clean
+.PHONY: help demo test notebooks notebooks-save docs bench bench-guard lint types layers terms check lock clean
 
 help:
 	@echo "make demo    answer the built-in example case"
 	@echo "make test    run the tests"
 	@echo "make check   lint, strict types on the built wheel, import layers, no medical term in Python"
+	@echo "make notebooks  run the notebooks and compare what they say with their committed outputs; make notebooks-save renews those"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make bench   measure the engine against its peers, 10 minutes on an idle machine; make bench-guard: has it become slower?"
 	@echo "make lock    renew requirements/*.lock (needs uv)"
@@ -48,6 +49,12 @@ $(VENV)/.docs: $(VENV)/.core requirements/docs.lock
 	@echo "installing from requirements/docs.lock"
 	@$(PIP) install --require-hashes -r requirements/docs.lock
 	@touch $@
+
+notebooks: $(VENV)/.dev
+	@$(BIN)/python docs/run_notebooks.py $(ONLY)
+
+notebooks-save: $(VENV)/.dev
+	@$(BIN)/python docs/run_notebooks.py --save $(ONLY)
 
 docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --jobs auto --quiet --doctree-dir docs/_build/doctrees docs docs/_build/html
