@@ -91,7 +91,7 @@ def _log_odds(
     row: int,
     rivals: Sequence[int],
 ) -> Array:
-    packed = np.ascontiguousarray(np.packbits(sets, axis=1))
+    packed = np.packbits(np.pad(sets, ((0, 0), (0, 1))), axis=1)  # one column more, for a lesion without findings
     _, first, inverse = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True, return_inverse=True)
     different = sets[first]
     likelihood: dict[str, Array] = dict(start)
