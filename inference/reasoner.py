@@ -53,7 +53,8 @@ class Reasoner:
     """One compiled ontology, ready to answer. Immutable; share it between threads.
 
     It may be pickled (about 30 MB; the graph is not in it and is read again from the ontology's folder where it is
-    asked for), sent to other processes, and used after a fork. A copy is the reasoner itself.
+    asked for), sent to other processes, and used after a fork once it has answered (Python itself does not survive a
+    fork while another thread imports). A copy is the reasoner itself.
 
     Examples
     --------

@@ -9,7 +9,8 @@ from threading import RLock
 class ForkSafeLock:
     """A re-entrant lock that is free again in a forked child, where the thread that held it does not exist.
 
-    Make one a module, not one an object: what is to be done at a fork is never forgotten.
+    Make one a module, not one an object: what is to be done at a fork is never forgotten. (A fork cannot wait for the
+    lock instead: whoever holds it may log, and ``logging`` lets no one log while it waits for a fork itself.)
 
     >>> with ForkSafeLock():
     ...     pass

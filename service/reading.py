@@ -105,6 +105,20 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def parse_json(text: str, where: str) -> Any:
+    """Return the JSON value of a text.
+
+    Raises
+    ------
+    CaseError
+        It is not JSON, or an object in it has a key twice.
+    """
+    try:
+        return _loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CaseError([_problem(where, error)]) from None
+
+
 def _loads(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
 
