@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.columns import Cells, Column, Numbers, StateCodes
-from hepagraph.ontology.errors import CaseError, Problem
+from hepagraph.ontology.errors import Problem, case_error
 
 _MISSING = ("NAType", "NaTType")
 
@@ -24,7 +24,7 @@ def frame_columns(frame: Any) -> dict[str, Column]:
     names = [str(name) for name in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise CaseError([Problem("contradiction", "columns", f"{name!r} stands twice") for name in twice])
+        raise case_error([Problem("contradiction", "columns", f"{name!r} stands twice") for name in twice])
     return {str(name): series_column(frame[name]) for name in frame.columns}
 
 
@@ -92,7 +92,7 @@ def _codes(values: NDArray[Any], name: str) -> NDArray[np.int64]:
     if len(wrong):
         what = f"{values[wrong[0]]:g} is not the code of a state: codes are whole numbers"
         advice = "negative or NaN where not stated; measurements need a data frame with named columns"
-        raise CaseError([Problem("unknown_state", f"row {wrong[0]}, column {name}", what, advice=advice)])
+        raise case_error([Problem("unknown_state", f"row {wrong[0]}, column {name}", what, advice=advice)])
     return np.where(missing, -1, values).astype(np.int64)
 
 

@@ -10,11 +10,19 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.columns import CodedTable, Column, ColumnReader
 from hepagraph.inference.reasoner import Reasoner
-from hepagraph.ontology.errors import CaseError, ImpossibleEvidenceError, MissingExtraError, Problem, nearest
+from hepagraph.ontology.errors import (
+    CaseError,
+    ImpossibleEvidenceError,
+    MissingExtraError,
+    Problem,
+    case_error,
+    nearest,
+)
 from hepagraph.service.cells import array_columns, frame_columns, is_frame
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.multiclass import check_classification_targets
     from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 except ImportError:
     raise MissingExtraError("the scikit-learn estimator", "learn") from None
@@ -86,8 +94,12 @@ class EntityClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         self.reasoner_ = self.reasoner or Reasoner.load(self.ontology)
         self.classes_ = np.array(sorted(self._entities()))
+        if y is not None:
+            check_classification_targets(y)
+            y = column_or_1d(y, warn=True)
+            check_consistent_length(X, y)
         table = self._read(X, reset=True)
-        found = None if y is None else self._answers(X, y)
+        found = None if y is None else self._answers(y)
         self.weights_ = np.ones(len(self.classes_))
         if self.fit_prior:
             if found is None:
@@ -108,7 +120,8 @@ class EntityClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[np.str_]:  # noqa: N803
         """Return the most probable entity of each row."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def score_samples(self, X: Any) -> Array:  # noqa: N803
         """Return the logarithm of P(findings) of each row, shape (rows,)."""
@@ -140,7 +153,7 @@ class EntityClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ]
         if unknown or len(set(chosen)) < max(2, len(chosen)):
             advice = "give at least two, each once"
-            raise CaseError(unknown or [Problem("missing", "entities", "too few, or one twice", whole, advice=advice)])
+            raise case_error(unknown or [Problem("missing", "entities", "too few, or one twice", whole, advice=advice)])
         return chosen
 
     def _read(self, table: Any, *, reset: bool) -> CodedTable:
@@ -166,9 +179,8 @@ class EntityClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise CaseError([Problem("type", "columns", what, advice=advice)])
         return names
 
-    def _answers(self, table: Any, y: Any) -> NDArray[Any]:
-        found = column_or_1d(np.asarray(y), warn=True)
-        check_consistent_length(table, found)
+    def _answers(self, y: Any) -> NDArray[Any]:
+        found = np.asarray(y)
         known = self.classes_.tolist()
         problems = []
         for value in dict.fromkeys(found.tolist()):
@@ -177,7 +189,7 @@ class EntityClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 what = f"{str(value)[:60]!r} is not an entity to choose"
                 problems.append(Problem("unknown_state", f"row {row}, y", what, tuple(known), nearest(value, known)))
         if problems:
-            raise CaseError(problems)
+            raise case_error(problems)
         return found
 
     def _posteriors(self, table: CodedTable) -> tuple[Array, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -158,6 +159,35 @@ def test_processes_answer_alike_while_threads_ask(method: str, data: Path, tmp_p
     command = [sys.executable, str(script), method, count, str(data / "skin"), str(data / "coin")]
     found = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (found.returncode, found.stdout) == (0, "alike\n"), found.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_lock_that_a_thread_holds_at_a_fork_is_free_in_the_child() -> None:
+    script = """
+import os, signal, threading
+from hepagraph.inference.knowledge import _READING
+held, leave = threading.Event(), threading.Event()
+
+def hold():
+    with _READING:
+        held.set()
+        leave.wait()
+
+thread = threading.Thread(target=hold)
+thread.start()
+held.wait()
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    with _READING:
+        os._exit(7)
+status = os.waitpid(child, 0)[1]
+leave.set()
+thread.join()
+print(os.waitstatus_to_exitcode(status))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "7\n"
 
 
 @pytest.mark.parametrize("kind", [CaseError, UnknownStateError, ImpossibleEvidenceError])
