@@ -52,6 +52,10 @@ class Options:
 class Reasoner:
     """One compiled ontology, ready to answer. Immutable; share it between threads.
 
+    It may be pickled (about 30 MB; the graph is not in it and is read again from the ontology's folder where it is
+    asked for), sent to other processes, and used after a fork once it has answered (Python itself does not survive a
+    fork while another thread imports). A copy is the reasoner itself.
+
     Examples
     --------
     >>> reasoner = Reasoner.load()                                          # doctest: +SKIP
@@ -90,7 +94,17 @@ class Reasoner:
         folder = ontology_folder(directory)
         sha256 = content_hash(find_ontology(folder))
         knowledge = Knowledge(folder, sha256)
-        return cls(compile_model(knowledge.compiled(progress), ontology_sha256=sha256), knowledge)
+        model = compile_model(knowledge.compiled(progress), ontology_sha256=sha256)
+        return cls(model, knowledge.fitted(model.fit))
+
+    def __copy__(self) -> Reasoner:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Reasoner:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"compiled": self.compiled, "knowledge": self.knowledge}
 
     @property
     def network(self) -> Network:
@@ -184,7 +198,12 @@ class Reasoner:
         return CaseResult(found.id, lesions, self.model)
 
     def score(
-        self, codes: Mapping[str, NDArray[np.integer[Any]]], *, differential: str | None = None, threads: int = 1
+        self,
+        codes: Mapping[str, NDArray[np.integer[Any]]],
+        *,
+        vectors: Mapping[str, Array] | None = None,
+        differential: str | None = None,
+        threads: int = 1,
     ) -> tuple[Array, Array]:
         """Return what ``posterior`` would of many single lesions given as codes, and log P(findings), in one call.
 
@@ -193,6 +212,9 @@ class Reasoner:
         codes
             For each variable, of patient or lesion, an integer array, shape (rows,): the position of the state that
             was reported, negative for not stated. Reports err as in ``posterior``.
+        vectors
+            By variable, what further codes mean: likelihood vectors, shape (codes, states), largest entry one; the
+            first has the number of states as its code. So groups, lists and soft findings can be scored.
         threads
             How many threads share the rows.
 
@@ -210,12 +232,17 @@ class Reasoner:
             A variable is not known, or codes are out of range or of different length.
         """
         network, entities = self.network, self.entities(differential)
-        errors = {
-            n: reading_error(base, network.reporting_error) for n, base in network.base_rates.items() if n in codes
-        }
+        meanings = {}
+        for name in codes:
+            more = (vectors or {}).get(name)
+            base = network.base_rates.get(name)
+            if more is not None or base is not None:
+                said = np.eye(len(network.states.get(name, ())))
+                said = said if more is None else np.vstack([said, more])
+                meanings[name] = said if base is None else said @ reading_error(base, network.reporting_error)
         rows = [network.states[ENTITY].index(entity) for entity in entities]
         member = np.isin(np.arange(len(network.states[ENTITY])), rows).astype(np.float64)
-        found, log = network.engine.score(codes, meanings=errors, given={ENTITY: member}, threads=threads)
+        found, log = network.engine.score(codes, meanings=meanings, given={ENTITY: member}, threads=threads)
         return found[:, rows], log
 
     def query(

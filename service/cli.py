@@ -26,6 +26,7 @@ atexit.register(gc.freeze)
 # Subcommand -> module of this package, and the name in it.
 COMMANDS = {
     "archetype": ("archetype_command", "archetype"),
+    "batch": ("batch_command", "batch"),
     "compile": ("compile_command", "compile_command"),
     "demo": ("posterior_command", "demo"),
     "evaluate": ("evaluate_command", "evaluate"),

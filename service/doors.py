@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.reasoner import Reasoner
+from hepagraph.ontology.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from hepagraph.inference.response import ResponseReasoner
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hepagraph.kg.rules import RuleBook
 
 Json = dict[str, Any]
-_LOADING = RLock()
+_LOADING = ForkSafeLock()
 
 
 @dataclass(frozen=True)
