@@ -64,7 +64,7 @@ def _narrowed(name: str, schema: Json, doors: Doors) -> Json:
         keys = key_sections(doors.reasoner)
         schema["items"] = {"type": "string", "enum": [n for n in doors.reasoner.reader.variables if n in keys]}
     elif name == "prior":
-        weight = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6}
+        weight = {"type": "number", "exclusiveMinimum": 0}
         schema |= _object({e: weight for e in network.differentials[network.default_differential]}, closed=True)
         schema["required"] = list(schema["properties"])
     elif name == "scenarios":
