@@ -248,7 +248,11 @@ class _Reading:
         good = bool(value)
         for spelling, weight in value.items():
             leaves = self._state(variable, spelling, where)
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= _as_float(weight) < float("inf"):
+            if (
+                isinstance(weight, bool)
+                or not isinstance(weight, int | float)
+                or not 0 <= _as_float(weight) < float("inf")
+            ):
                 self._problem(
                     "unit", f"{where} / {spelling}", f"likelihood {str(weight)[:40]} is not a number of at least 0"
                 )
