@@ -277,7 +277,7 @@ class Reasoner:
         network, likelihood = self.network, evidence.likelihood
         answer = network.engine.marginals(likelihood, [ENTITY, SUBTYPE, *network.variables("mechanism")])
         posterior = self._by_entity(answer.posterior[ENTITY], entities)
-        subtypes = dict(zip(network.states[SUBTYPE], map(float, answer.posterior[SUBTYPE]), strict=True))
+        subtypes = dict(zip(network.states[SUBTYPE], map(_probability, answer.posterior[SUBTYPE]), strict=True))
         subtypes = {s: p for s, p in subtypes.items() if network.parent_of[s] in entities}
         surprise = self._surprise(lesion, evidence, options) if options.surprise else None
         intervals, parts = self._interval(likelihood, entities, options)
@@ -285,7 +285,7 @@ class Reasoner:
             id=lesion.id,
             posterior=posterior,
             subtype=dict(sorted(subtypes.items(), key=lambda item: -item[1])),
-            mechanisms={m: float(answer.posterior[m][-1]) for m in network.variables("mechanism")},
+            mechanisms={m: _probability(answer.posterior[m][-1]) for m in network.variables("mechanism")},
             evidence_log=answer.evidence_log,
             reasons=self._reasons(case, lesion, likelihood, posterior, answer) if options.reasons else (),
             interval=intervals,
@@ -330,7 +330,7 @@ class Reasoner:
         return check_findings(network, given, findings, policy, confusion=errors, seed=options.seed)
 
     def _by_entity(self, values: Array, entities: tuple[str, ...]) -> dict[str, float]:
-        found = dict(zip(self.network.states[ENTITY], map(float, values), strict=True))
+        found = dict(zip(self.network.states[ENTITY], map(_probability, values), strict=True))
         return {entity: found[entity] for entity in entities}
 
     def _warnings(self, lesion: Lesion, surprise: SurpriseReport | None) -> tuple[ResultWarning, ...]:
@@ -404,6 +404,11 @@ class Reasoner:
         found = self.network.statements(name, subtype)
         relevant = [statement for statement in found if speaks_of_it(statement)] or list(found)
         return tuple(sorted(relevant, key=lambda s: (s.grade, -(s.n or 0), s.id)))
+
+
+def _probability(value: float) -> float:
+    """Return the number, and one where rounding has left it a trifle above."""
+    return min(float(value), 1.0)
 
 
 def _log_odds(values: Array, row: int) -> float:

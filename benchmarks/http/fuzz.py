@@ -1,7 +1,8 @@
 """Generated requests against the OpenAPI description: ``python -m benchmarks.http.fuzz [--requests 20000]``.
 
 Schemathesis makes bodies that the description allows and bodies that it forbids; no answer may be a server error,
-of a status, kind or shape that is not described, or an answer where there is no token. Each failure is printed once.
+of a status, kind or shape that is not described, or an answer to what is forbidden. (A batch may answer 200 to any
+lines, since each bad one has an error of its own.) Each failure is printed once.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from benchmarks.http.server import HEADERS, served
 
 # How many of a thousand requests an operation gets: less where an answer takes longer.
 SHARES = {
-    "posterior": 270,
-    "explain": 120,
-    "what_if": 150,
-    "next_best": 120,
-    "sensitivity": 20,
-    "recommend": 120,
-    "response": 40,
-    "batch": 130,
+    "posterior": 320,
+    "explain": 160,
+    "what_if": 160,
+    "next_best": 140,
+    "sensitivity": 6,
+    "recommend": 140,
+    "response": 20,
+    "batch": 80,
 }
 OTHERS = 6
 NDJSON = "application/x-ndjson"
@@ -43,7 +44,6 @@ CHECKED = (
     "response_headers_conformance",
     "response_schema_conformance",
     "negative_data_rejection",
-    "ignored_auth",
 )
 
 
@@ -58,7 +58,7 @@ def fuzz(url: str, requests_wanted: int, seed: int) -> tuple[collections.Counter
     """Return how many requests had which operation and status, and the failures by operation, check and title."""
     description = httpx.get(f"{url}/openapi.json", headers=HEADERS).json()
     lines = description["paths"]["/v1/batch"]["post"]["requestBody"]["content"][NDJSON]
-    lines["schema"] = {"type": "array", "maxItems": 6, "items": {"anyOf": [CASE, {}]}}
+    lines["schema"] = {"type": "array", "items": {"anyOf": [CASE, {}]}}
     schema = schemathesis.openapi.from_dict(description)
     checks = CHECKS.get_by_names(list(CHECKED))
     counts: collections.Counter[str] = collections.Counter()
@@ -71,7 +71,8 @@ def fuzz(url: str, requests_wanted: int, seed: int) -> tuple[collections.Counter
         for mode in schemathesis.GenerationMode:
             started, before = time.monotonic(), sum(counts.values())
             examples = max(1, requests_wanted * share // 2000)
-            _one(url, operation, mode, examples, seed, session, checks, counts, failures)
+            used = [check for check in checks if name != "batch" or check.__name__ != "negative_data_rejection"]
+            _one(url, operation, mode, examples, seed, session, used, counts, failures)
             done = sum(counts.values()) - before
             print(f"{name:14} {mode.value:9} {done:6} requests {time.monotonic() - started:7.1f} s", file=sys.stderr)
     return counts, failures
@@ -104,9 +105,10 @@ def _one(
             case.validate_response(response, checks=checks, headers=HEADERS, transport_kwargs={"base_url": url})
         except FailureGroup as group:
             for failure in group.exceptions:
-                failures.setdefault(
-                    f"{operation.label}: {failure.title}", f"{failure}\n{case.as_curl_command()[:1500]}"
-                )
+                name = f"{operation.label}: {failure.title}"
+                if name not in failures:
+                    failures[name] = f"{failure}\n{case.as_curl_command()[:1500]}"
+                    print(f"\nFAILURE {name}\n{failures[name]}\n", flush=True)
 
     try:
         ask()
@@ -115,7 +117,7 @@ def _one(
 
 
 def main() -> int:
-    """Run, print counts and failures, and return the number of failures."""
+    """Run, print counts and failures, and return 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=7)
@@ -129,8 +131,6 @@ def main() -> int:
     print(
         f"{sum(counts.values()):7} requests in {time.monotonic() - started:.0f} s; {memory / 2**20:.0f} MiB at the end"
     )
-    for name, text in failures.items():
-        print(f"\nFAILURE {name}\n{text}")
     print(f"{len(failures)} kinds of failure")
     return min(len(failures), 1)
 
