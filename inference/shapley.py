@@ -91,8 +91,7 @@ def _log_odds(
     row: int,
     rivals: Sequence[int],
 ) -> Array:
-    bits = sets if sets.shape[1] else np.zeros((len(sets), 1), dtype=bool)  # without players too, a set has a key
-    packed = np.ascontiguousarray(np.packbits(bits, axis=1))
+    packed = np.packbits(np.pad(sets, ((0, 0), (0, 1))), axis=1)  # one column more, for a lesion without findings
     _, first, inverse = np.unique(packed.view(f"V{packed.shape[1]}").ravel(), return_index=True, return_inverse=True)
     different = sets[first]
     likelihood: dict[str, Array] = dict(start)

@@ -104,6 +104,12 @@ def test_ledger_of_a_case(reasoner: Reasoner, expected: dict[str, Any]) -> None:
             assert reasoner.network.parent_of.get(statement.given, statement.given) == entry.favours
 
 
+def test_nothing_known_moves_nothing(reasoner: Reasoner, skin: Reasoner) -> None:
+    for chosen in (reasoner, skin):
+        (ledger,) = explain(chosen, chosen.read({"lesions": [{"findings": {}}]}))
+        assert ledger.entries == () and ledger.before == ledger.after
+
+
 def test_paths_are_relations_of_the_graph_and_lead_to_what_was_seen(reasoner: Reasoner, root: Any) -> None:
     graph, network, variables = reasoner.graph, reasoner.network, reasoner.reader.variables
     kinds = set()
