@@ -214,7 +214,7 @@ class _Reading:
             and isinstance(value, int | float)
             and not isinstance(value, bool)
         ):
-            return self._number(variable, float(value), where)
+            return self._number(variable, _as_float(value), where)
         if isinstance(value, dict):
             return self._soft(variable, value, where)
         items = value if isinstance(value, list) else [value]
@@ -248,7 +248,7 @@ class _Reading:
         good = bool(value)
         for spelling, weight in value.items():
             leaves = self._state(variable, spelling, where)
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= _as_float(weight) < float("inf"):
                 self._problem(
                     "unit", f"{where} / {spelling}", f"likelihood {str(weight)[:40]} is not a number of at least 0"
                 )
@@ -394,6 +394,14 @@ def derived_findings(variables: Mapping[str, Variable], exams: Sequence[Exam]) -
             likelihood = tuple(float(state in states) for state in variable.states)
             found[variable.name] = Finding(variable.name, likelihood, " or ".join(states))
     return found
+
+
+def _as_float(number: int | float) -> float:
+    """Return the number, infinite where a whole number is too large for a float."""
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf") if number > 0 else float("-inf")
 
 
 def _json_type(data: Any) -> str:

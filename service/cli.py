@@ -39,6 +39,7 @@ COMMANDS = {
     "report": ("report_command", "report"),
     "response": ("response_command", "response"),
     "sensitivity": ("sensitivity_command", "sensitivity"),
+    "serve": ("serve_command", "serve"),
     "sparql": ("sparql_command", "sparql"),
     "what-if": ("what_if_command", "what_if"),
 }

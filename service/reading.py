@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from hepagraph.ontology.errors import CaseError, Problem
 
 MAXIMUM_BYTES = 64 * 1024 * 1024
 _MANY = 20
+_DIGITS = 300  # a longer whole number may not be a float any more
 
 
 class _DuplicateKeyError(ValueError):
@@ -105,16 +107,48 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def parse_json(text: str, where: str) -> Any:
+    """Return the one JSON value that a text holds, as strictly as files are read.
+
+    Raises
+    ------
+    CaseError
+        It is not JSON, a key stands twice in one object, or a number is none (NaN) or too large.
+    """
+    try:
+        return _loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CaseError([_problem(where, error)]) from None
+
+
 def _loads(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    return json.loads(
+        text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+    )
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise _DuplicateKeyError(f"the key {key[:60]!r} stands twice in one object; keep one")
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        met: set[str] = set()
+        for key, _ in pairs:
+            if key in met:
+                raise _DuplicateKeyError(f"the key {key[:60]!r} stands twice in one object; keep one")
+            met.add(key)
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is a larger number than can be worked with")
+    return number
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"a whole number of {len(text)} digits is larger than can be worked with")
+    return int(text)
 
 
 def _no_constant(name: str) -> None:
