@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # and is left out. A route that needs no token says so with ``openapi_extra=PUBLIC``.
 ROUTERS = (
     ("http.question_routes", "question_router"),
+    ("http.batch_routes", "batch_router"),
     ("http.status_routes", "status_router"),
 )
 PUBLIC = {"security": []}
@@ -59,6 +60,7 @@ def create_app(
     from hepagraph.service.http.metrics import Metrics
     from hepagraph.service.http.openapi import described
     from hepagraph.service.http.problems import handle_errors
+    from hepagraph.service.http.streams import Streams
     from hepagraph.service.http.work import Workbench
 
     settings = (settings or Settings()).check()
@@ -75,7 +77,7 @@ def create_app(
     )
     app.state.doors, app.state.settings = doors, settings
     app.state.workbench = Workbench(settings.threads, settings.queue, settings.seconds)
-    app.state.batches = Workbench(settings.batches, 0, settings.seconds, "batch")
+    app.state.streams = Streams(settings.batches, settings.seconds)
     app.state.metrics = Metrics(doors.model())
     app.state.ready = False
     handle_errors(app)
@@ -132,4 +134,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         warming.cancel()
         app.state.workbench.close()
-        app.state.batches.close()
+        app.state.streams.close()
