@@ -164,7 +164,8 @@ function stale(on) {
 function brief(found) {
   const top = leading(found.posterior);
   byId("brief").hidden = false;
-  byId("brief").firstElementChild.textContent = `${found.id}: ${form.labels[top]} ${percent(found.posterior[top])}`;
+  const whose = chosen.lesions.length > 1 ? `${found.id}: ` : "";
+  byId("brief").firstElementChild.textContent = `${percent(found.posterior[top])} ${whose}${form.labels[top]}`;
 }
 
 function showLesions() {
@@ -293,6 +294,9 @@ function listen() {
     change(last.chosen, { at: last.position, step: false });
   });
   click("print", () => window.print());
+  window.addEventListener("beforeprint", () => {
+    byId("stated").open = true; // what is folded is not printed
+  });
   listenToDialogs(click);
   byId("differential").addEventListener("change", () => {
     setDifferential(byId("differential").value);
@@ -369,9 +373,11 @@ async function start() {
     return;
   }
   setDifferential(form.default_differential);
+  const sizes = Object.values(form.differentials).map((members) => members.length);
+  const alike = new Set(sizes).size < sizes.length;
   byId("differential").replaceChildren(
     ...Object.entries(form.differentials).map(([name, members]) =>
-      make("option", { value: name }, `${members.length} entities (${name})`),
+      make("option", { value: name }, `${members.length} entities${alike ? ` (${name})` : ""}`),
     ),
   );
   byId("differential").value = differential;

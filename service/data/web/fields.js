@@ -22,12 +22,12 @@ export class FieldControl {
       this.number = make("input", { id: `${id}-number`, inputMode: "decimal", autocomplete: "off", size: 7 });
       this.number.setAttribute("aria-label", `${field.label} in ${field.measure.unit}`);
       this.number.addEventListener("change", () => this.typed());
-      inputs.push(this.number, make("span", { className: "unit", "aria-hidden": "true" }, field.measure.unit));
+      inputs.push(this.number);
     }
     this.box = make(
       "div",
       { className: "field" },
-      make("label", { htmlFor: id }, field.label),
+      make("label", { htmlFor: id }, field.label, field.measure === null ? "" : ` (${field.measure.unit})`),
       make("div", { className: "inputs" }, inputs),
       this.note,
     );
@@ -54,7 +54,7 @@ export class FieldControl {
       const typed = typeof value === "number" || (typeof value === "string" && !this.listed.has(value));
       this.number.value = typed ? String(value) : "";
     }
-    this.note.textContent = trouble || (waiting ? "kept, but not counted: not visible on these examinations" : "");
+    this.note.textContent = trouble || (waiting ? "kept, but not counted" : "");
     this.note.hidden = this.note.textContent === "";
     const described = [this.note.hidden ? "" : this.note.id, closed || waiting ? reason : ""].filter(Boolean).join(" ");
     for (const control of [this.select, this.number].filter(Boolean)) {

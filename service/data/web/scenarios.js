@@ -48,7 +48,7 @@ export function showScenarios(kept, now, lesion, labels, act) {
     {},
     make("caption", {}, `Lesion ${lesion}; ▲ marks the most probable`),
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "entity"), head)),
-    make("tbody", {}, rows, make("tr", { className: "tools" }, make("th", { scope: "row" }, "choices"), buttons)),
+    make("tbody", {}, rows, make("tr", { className: "acts" }, make("th", { scope: "row" }, "choices"), buttons)),
   );
   const frame = make("div", { className: "scroll", role: "region", "aria-label": "Scenarios", tabIndex: 0 }, table);
   part.replaceChildren(frame, ...changes(columns));
