@@ -3,9 +3,10 @@
 import { Bars, sentence, showBeside, showPart, showStated, showTroubles } from "./answer.js";
 import { Failed, ask } from "./api.js";
 import {
-  NOTHING, fromFragment, leading, percent, save, toFragment, withExam, withLesion, withNewLesion, withValue, without,
+  NOTHING, fromFragment, leading, percent, withExam, withLesion, withNewLesion, withValue, without,
 } from "./choices.js";
-import { byId, make, told, troubleList } from "./dom.js";
+import { listenToDialogs } from "./dialogs.js";
+import { byId, make, told } from "./dom.js";
 import { ExamRows, Fields } from "./fields.js";
 import { freeName, showScenarios } from "./scenarios.js";
 
@@ -20,6 +21,7 @@ let differential;
 let check = null; // what follows from the choices
 let answer = null; // the answer to them, or the last one
 let fresh = false; // whether it is the answer to them
+let whole = false; // whether it has its intervals and warnings
 let before = null; // the answer before the last change
 let kept = [];
 let past = [];
@@ -48,7 +50,7 @@ function change(next, { at = position, step = true, focus = null } = {}) {
   }
   chosen = next;
   position = Math.min(at, next.lesions.length - 1);
-  fresh = false;
+  [fresh, whole] = [false, false];
   show();
   later();
   focus?.();
@@ -81,7 +83,7 @@ async function refresh({ again = true } = {}) {
   running = new AbortController();
   const { signal } = running;
   try {
-    if (again) {
+    if (again || !whole) {
       check = await ask("v1/form/check", { chosen }, signal);
       show();
       if (check.troubles.length > 0) {
@@ -92,6 +94,7 @@ async function refresh({ again = true } = {}) {
       fresh = true;
       show();
       answer = await ask("v1/posterior", { ...asked, reasons: false, interval: true }, signal);
+      whole = true;
       show();
     }
     if (fresh) {
@@ -169,26 +172,30 @@ function brief(found) {
 }
 
 function showLesions() {
-  const boxes = chosen.lesions.map((lesion, at) => {
-    const input = make("input", { type: "radio", name: "lesion", value: String(at), checked: at === position });
-    input.addEventListener("change", () => {
-      position = at;
-      show();
-      refresh({ again: false });
-    });
-    const found = fresh ? answer.lesions.find((one) => one.id === lesion.id) : null;
+  const ids = JSON.stringify(chosen.lesions.map((lesion) => lesion.id));
+  if (byId("lesion-choice").dataset.ids !== ids) {
+    byId("lesion-choice").dataset.ids = ids;
+    byId("lesion-choice").replaceChildren(...chosen.lesions.map(lesionButton));
+  }
+  for (const [at, box] of [...byId("lesion-choice").children].entries()) {
+    const found = fresh ? answer.lesions[at] : null;
     const top = found && leading(found.posterior);
-    const told = top ? `${form.labels[top]} ${percent(found.posterior[top])}` : "";
-    return make("label", {}, input, make("span", {}, make("b", {}, lesion.id), make("small", {}, told)));
-  });
-  const focused = byId("lesion-choice").contains(document.activeElement);
-  byId("lesion-choice").replaceChildren(...boxes);
-  if (focused) {
-    boxes[position].firstElementChild.focus();
+    box.querySelector("input").checked = at === position;
+    box.querySelector("small").textContent = top ? `${form.labels[top]} ${percent(found.posterior[top])}` : "…";
   }
   byId("remove-lesion").disabled = chosen.lesions.length === 1;
   byId("add-lesion").disabled = chosen.lesions.length >= form.most_lesions;
   byId("findings-title").textContent = `Findings of lesion ${chosen.lesions[position].id}`;
+}
+
+function lesionButton(lesion, at) {
+  const input = make("input", { type: "radio", name: "lesion" });
+  input.addEventListener("change", () => {
+    position = at;
+    show();
+    refresh({ again: false });
+  });
+  return make("label", {}, input, make("span", {}, make("b", {}, lesion.id), make("small")));
 }
 
 function showKept() {
@@ -236,27 +243,15 @@ function setDifferential(name) {
   }
 }
 
-/** Take a case as JSON text, or say in the dialog what is wrong with it. */
-async function take(text) {
-  let found;
-  try {
-    found = await ask("v1/form/read", { case: JSON.parse(text) });
-  } catch (error) {
-    const texts = error instanceof Failed ? (error.problems.length ? error.problems.map(told) : [error.message]) : [`This is no JSON: ${error.message}`];
-    byId("file-troubles").replaceChildren(...troubleList("This is no case that can be read.", texts));
-    return;
-  }
-  byId("file-dialog").close();
-  change(found, { at: 0 });
-}
-
 /** Take the case of the address, if there is one, which is checked like any other. */
 async function takeLink() {
   try {
     const found = fromFragment(location.hash);
     if (found !== null) {
       await ask("v1/form/check", { chosen: found });
-      [chosen, position, check, fresh, before] = [found, 0, null, false, null];
+      past = [...past, { chosen, position }];
+      [chosen, position, check, before] = [found, 0, null, null];
+      [fresh, whole] = [false, false];
     }
     return "";
   } catch (error) {
@@ -288,7 +283,9 @@ function listen() {
     change({ ...chosen, lesions: without(chosen.lesions, position) }, { focus });
   });
   click("afresh", () => change(NOTHING, { at: 0 }));
-  click("example", async () => change(await ask("v1/form/read", { case: form.example }), { at: 0 }));
+  click("example", () =>
+    ask("v1/form/read", { case: form.example }).then((found) => change(found, { at: 0 }), (error) => failed(error)),
+  );
   click("undo", () => {
     const last = past.pop();
     change(last.chosen, { at: last.position, step: false });
@@ -297,10 +294,14 @@ function listen() {
   window.addEventListener("beforeprint", () => {
     byId("stated").open = true; // what is folded is not printed
   });
-  listenToDialogs(click);
+  listenToDialogs({
+    chosen: () => chosen,
+    counted: () => check?.case ?? {},
+    take: (found) => change(found, { at: 0 }),
+  });
   byId("differential").addEventListener("change", () => {
     setDifferential(byId("differential").value);
-    [fresh, before] = [false, null];
+    [fresh, whole, before] = [false, false, null];
     later();
   });
   for (const id of ["entity", "against"]) {
@@ -331,38 +332,6 @@ function listen() {
     show();
     later();
   });
-}
-
-function listenToDialogs(click) {
-  click("file", () => {
-    byId("file-troubles").replaceChildren();
-    byId("file-text").value = JSON.stringify(check?.case ?? {}, null, 2);
-    byId("file-open").value = "";
-    byId("file-dialog").showModal();
-  });
-  click("file-save", () => save(chosen.id, byId("file-text").value));
-  click("file-take", () => take(byId("file-text").value));
-  byId("file-open").addEventListener("change", async () => {
-    const [file] = byId("file-open").files;
-    if (file) {
-      byId("file-text").value = await file.text();
-      take(byId("file-text").value);
-    }
-  });
-  click("share", () => {
-    byId("share-link").value = location.href.replace(/#.*$/, "") + toFragment(chosen);
-    byId("share-said").textContent = "";
-    byId("share-dialog").showModal();
-    byId("share-link").select();
-  });
-  click("share-copy", async () => {
-    byId("share-link").select();
-    const done = await navigator.clipboard?.writeText(byId("share-link").value).then(() => true, () => false);
-    byId("share-said").textContent = done ? "Copied." : "Copy the link that is selected.";
-  });
-  for (const button of document.querySelectorAll("[data-close]")) {
-    button.addEventListener("click", () => button.closest("dialog").close());
-  }
 }
 
 async function start() {
