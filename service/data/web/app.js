@@ -36,7 +36,7 @@ const lesionOf = (found) => found?.lesions.find((one) => one.id === chosen.lesio
 /** Choose something else; the answer follows. */
 function change(next, { at = position, step = true, focus = null } = {}) {
   if (JSON.stringify(next) === JSON.stringify(chosen)) {
-    show();
+    showLesion(at);
     return;
   }
   if (step) {
@@ -54,6 +54,16 @@ function change(next, { at = position, step = true, focus = null } = {}) {
   show();
   later();
   focus?.();
+}
+
+/** Show another lesion; nothing that is chosen changes. */
+function showLesion(at) {
+  const moved = at !== position;
+  position = at;
+  show();
+  if (moved) {
+    refresh({ again: false });
+  }
 }
 
 function choose(field, value) {
@@ -190,11 +200,7 @@ function showLesions() {
 
 function lesionButton(lesion, at) {
   const input = make("input", { type: "radio", name: "lesion" });
-  input.addEventListener("change", () => {
-    position = at;
-    show();
-    refresh({ again: false });
-  });
+  input.addEventListener("change", () => showLesion(at));
   return make("label", {}, input, make("span", {}, make("b", {}, lesion.id), make("small")));
 }
 
