@@ -5,6 +5,7 @@ HEPAGRAPH_SCREENSHOTS names a folder for pictures of what the tests saw.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -224,6 +225,17 @@ def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere() -> None:
         words = path.read_text(encoding="utf-8")
         assert not re.search(r"\b(eval|innerHTML|outerHTML|insertAdjacentHTML|localStorage|sessionStorage)\b", words)
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)[a-z]|url\(|@import", words)
+
+
+def test_no_word_of_an_ontology_stands_in_the_page(root: Path) -> None:
+    """Labels come from the server; what is an ontology's word here is a name of the browser's."""
+    spec = importlib.util.spec_from_file_location("check_terms", root / ".ci" / "check_terms.py")
+    assert spec is not None and spec.loader is not None
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    terms = check.ontology_terms(sorted((root / "ontology").rglob("*.ttl"))) - {"signal"}
+    for path in (path for path in WEB.iterdir() if path.suffix in (".js", ".html")):
+        assert set(check.words(path.read_text(encoding="utf-8"))) & terms == set(), path.name
 
 
 # -- the page ---------------------------------------------------------------------------------------------------------
@@ -493,6 +505,7 @@ def test_names_landmarks_contrast_and_width(
     page.page.locator("#troubles .trouble").wait_for()
     page.page.locator("#stated summary").click()
     page.picture(f"{width}_{scheme}")
+    assert page.page.locator("#brief b").text_content() == "These choices cannot be combined"
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width
     dark = page.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 24, 31)"
     assert dark == (scheme == "dark")

@@ -28,7 +28,9 @@ export class Bars {
     const parts = [
       make("span", {}, make("i", { className: "now" }), " now"),
       before ? make("span", {}, make("i", { className: "was" }), " before the last change") : null,
-      lesion.interval ? make("span", {}, make("i", { className: "ends" }), " 95 % interval") : null,
+      lesion.interval
+        ? make("span", {}, make("i", { className: "ends" }), " 95 % interval")
+        : make("span", {}, "95 % intervals are being worked out …"),
     ];
     this.key.replaceChildren(...parts.filter(Boolean));
   }

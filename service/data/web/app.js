@@ -103,16 +103,19 @@ async function refresh({ again = true } = {}) {
       answer = await ask("v1/posterior", { ...asked, reasons: false, surprise: false }, signal);
       fresh = true;
       show();
-      answer = await ask("v1/posterior", { ...asked, reasons: false, interval: true }, signal);
-      whole = true;
-      show();
-    }
-    if (fresh) {
+      await Promise.all([addIntervals(asked, signal), explain(signal)]);
+    } else {
       await explain(signal);
     }
   } catch (error) {
     failed(error, signal);
   }
+}
+
+async function addIntervals(asked, signal) {
+  answer = await ask("v1/posterior", { ...asked, reasons: false, interval: true }, signal);
+  whole = true;
+  show();
 }
 
 async function explain(signal) {
@@ -163,6 +166,7 @@ function show() {
     showStated(check.stated);
     brief(found);
   } else if (troubles.length > 0) {
+    byId("brief").firstElementChild.textContent = "These choices cannot be combined";
     byId("said").replaceChildren(answer === null ? "" : "The last answer is shown, in grey.");
   }
   showKept();
@@ -177,8 +181,8 @@ function stale(on) {
 function brief(found) {
   const top = leading(found.posterior);
   byId("brief").hidden = false;
-  const whose = chosen.lesions.length > 1 ? `${found.id}: ` : "";
-  byId("brief").firstElementChild.textContent = `${percent(found.posterior[top])} ${whose}${form.labels[top]}`;
+  const whose = chosen.lesions.length > 1 ? ` (${found.id})` : "";
+  byId("brief").firstElementChild.textContent = `${percent(found.posterior[top])} ${form.labels[top]}${whose}`;
 }
 
 function showLesions() {
