@@ -84,6 +84,8 @@ class _Writing:
         node = layout()["structure"]
         where = self._concept(node) if node in self.codes.labels else {"text": "not stated"}
         parts: Json = {"identifier": [{"system": layout()["identifiers"]["lesion"], "value": lesion.id}]}
+        if layout()["morphology"] in self.codes.labels:
+            parts["morphology"] = self._concept(layout()["morphology"])
         if self.version == "R5":
             parts["includedStructure"] = [{"structure": where}]
         else:
