@@ -82,7 +82,7 @@ class CodeBook:
         return Code(self.system, node, self.labels[node])
 
     def codes(self, node: str, *matches: str) -> tuple[Code, ...]:
-        """Return the own code of a node and those of other vocabularies that match it so; exactly, when none is said."""
+        """Return a node's own code and those of other vocabularies that match it so; exactly, when none is said."""
         wanted = matches or (EXACT,)
         return self.own(node), *(code for code in self.others.get(node, ()) if code.match in wanted)
 

@@ -33,7 +33,6 @@ class _Group:
 
     name: str
     said: list[Said] = field(default_factory=list)
-    answered: bool = False
 
 
 def read_report(codes: CodeBook, document: Any) -> Json:
@@ -42,9 +41,7 @@ def read_report(codes: CodeBook, document: Any) -> Json:
     groups: dict[str, _Group] = {}
     for key, group in _groups(document):
         found = groups.setdefault(key, _Group(_name(group)))
-        said = reading.said(group)
-        found.said += said
-        found.answered = found.answered or not said
+        found.said += reading.said(group)
     case = case_of(codes.reasoner, _case(codes, str(document.get("SeriesDescription") or "case"), groups))
     if reading.problems:
         raise CaseError(reading.problems)

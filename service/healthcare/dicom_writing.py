@@ -69,9 +69,7 @@ class _Writing:
         from pydicom.sr.codedict import codes as dictionary
 
         device = DeviceObserverIdentifyingAttributes(uid=UID(), name="hepagraph", manufacturer_name="hepagraph")
-        observer = ObserverContext(
-            observer_type=dictionary.DCM.Device, observer_identifying_attributes=device
-        )
+        observer = ObserverContext(observer_type=dictionary.DCM.Device, observer_identifying_attributes=device)
         return MeasurementReport(
             observation_context=ObservationContext(observer_device_context=observer),
             procedure_reported=procedures,

@@ -31,6 +31,10 @@ class Imported:
     ignored: tuple[str, ...]
 
 
+class NothingSaidError(CaseError):
+    """The resources are all well, and none says anything of a lesion."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """One statement with its place, the lesion that it is of, and when it was made (ISO 8601, or empty)."""
@@ -47,7 +51,7 @@ def read_case(codes: CodeBook, bundle: Mapping[str, Any], *, today: date | None 
     Raises
     ------
     CaseError
-        What they hold is no case; the error holds every problem found.
+        What they hold is no case; the error holds every problem found. ``NothingSaidError`` where it is none at all.
     """
     return _Reading(codes).case(bundle, today)
 
@@ -76,11 +80,11 @@ class _Reading:
         self._one_patient()
         name = obj(bundle.get("identifier")).get("value") or bundle.get("id") or "case"
         said = CaseSaid(str(name), tuple(patient), tuple(exam for exam in exams if exam), tuple(lesions))
-        if not lesions and not self.problems:
-            what = "holds no lesion: no Observation of a feature, and no BodyStructure of ours"
-            self._problem("missing", "bundle", what)
         if self.problems:
             raise CaseError(self.problems)
+        if not lesions:
+            what = "holds no lesion: no Observation of a feature, and no BodyStructure of ours"
+            raise NothingSaidError([Problem("missing", "bundle", what)])
         case = case_of(self.codes.reasoner, said)
         self.codes.reasoner.read(case)
         return Imported(case, tuple(self.ignored))
@@ -165,9 +169,10 @@ class _Reading:
         names: dict[str | None, str] = {}
         focused = {one.focus for one in seen}
         for key, resource in of_kind.get("BodyStructure", ()):
-            ours = [i for i in objects(resource.get("identifier")) if i.get("system") == layout()["identifiers"]["lesion"]]
+            every = objects(resource.get("identifier"))
+            ours = [one for one in every if one.get("system") == layout()["identifiers"]["lesion"]]
             if ours or key in focused:
-                named = [i.get("value") for i in (*ours, *objects(resource.get("identifier"))) if i.get("value")]
+                named = [one["value"] for one in (*ours, *every) if one.get("value")]
                 names[key] = str(named[0]) if named else key.rsplit("/", 1)[-1]
         for one in seen:
             if one.focus is not None:
