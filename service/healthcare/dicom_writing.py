@@ -25,7 +25,7 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
     from highdicom.sr import ComprehensiveSR
     from pydicom.sr.codedict import codes as dictionary
 
-    said, writing = statements(codes.reasoner, case), _Writing(codes)
+    said, writing = statements(codes.reasoner, case), _Writing(codes, evidence)
     groups = [writing.group("patient", said.patient)] if said.patient else []
     groups += [writing.group(f"examination {n + 1}", exam) for n, exam in enumerate(said.exams)]
     tracking = {lesion.id: UID() for lesion in said.lesions}
@@ -38,7 +38,7 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
     procedures = [writing.concept(node) for node in dict.fromkeys(kind)] or [dictionary.SCT.ImagingProcedure]
     found = ComprehensiveSR(
         evidence=evidence,
-        content=writing.content(procedures, groups, evidence),
+        content=writing.content(procedures, groups),
         series_instance_uid=UID(),
         series_number=1,
         sop_instance_uid=UID(),
@@ -55,10 +55,11 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
 class _Writing:
     """The parts of one report."""
 
-    def __init__(self, codes: CodeBook) -> None:
+    def __init__(self, codes: CodeBook, evidence: list[Any]) -> None:
         self.codes = codes
+        self.evidence = evidence
 
-    def content(self, procedures: list[Any], groups: list[Any], evidence: list[Any]) -> Any:
+    def content(self, procedures: list[Any], groups: list[Any]) -> Any:
         from highdicom import UID
         from highdicom.sr import (
             DeviceObserverIdentifyingAttributes,
@@ -75,7 +76,6 @@ class _Writing:
             procedure_reported=procedures,
             imaging_measurements=groups,
             title=dictionary.DCM.ImagingMeasurementReport,
-            referenced_images=None,
         )
 
     def group(self, name: str, said: Iterable[Said], *, uid: Any = None, of_lesion: bool = False) -> Any:
@@ -94,6 +94,7 @@ class _Writing:
             finding_sites=[FindingSite(self.concept(site))] if of_lesion and site in self.codes.labels else None,
             measurements=measurements or None,
             qualitative_evaluations=evaluations or None,
+            source_images=self._images() if of_lesion else None,
         )
 
     def answer(self, answer: Mapping[str, Any], model: Mapping[str, str], uid: Any) -> Any:
@@ -120,6 +121,7 @@ class _Writing:
             algorithm_id=algorithm,
             measurements=[self._probability(e, posterior[e], intervals.get(e)) for e in order],
             qualitative_evaluations=leading or None,
+            source_images=self._images(),
         )
 
     def concept(self, node: str) -> Any:
@@ -171,6 +173,11 @@ class _Writing:
             derivation=_dicom(layout()["probability"]),
             properties=properties,
         )
+
+    def _images(self) -> list[Any]:
+        from highdicom.sr import SourceImageForMeasurementGroup
+
+        return [SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID) for image in self.evidence]
 
     def _finding(self) -> Any:
         node = layout()["finding"]

@@ -153,7 +153,7 @@ class _Reading:
     def _demographics(self, resource: Json, stated: set[str], today: date | None) -> list[Said]:
         found = []
         gender, birth = layout()["gender"], layout()["birth_date"]
-        state = gender["states"].get(resource.get("gender"))
+        state = gender["states"].get(str(resource.get("gender")))
         if state and gender["variable"] in self.codes.variables and gender["variable"] not in stated:
             found.append(Said(gender["variable"], STATE, states=(state,)))
         age = None if today is None else _years(resource.get("birthDate"), today)

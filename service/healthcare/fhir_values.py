@@ -59,7 +59,7 @@ def _states(codes: CodeBook, variable: Variable, concept: Json, where: str) -> S
         if extension.get("url") == urls["one_of"]:
             found += codes.notations(variable, [_pair(extension.get("valueCoding"))])[:1]
         elif extension.get("url") == urls["likelihood"]:
-            parts = {part.get("url"): part for part in _objects(extension.get("extension"))}
+            parts = {str(part.get("url")): part for part in _objects(extension.get("extension"))}
             state = codes.notations(variable, [_pair(parts.get("state", {}).get("valueCoding"))])
             weight = parts.get("value", {}).get("valueDecimal")
             if state and isinstance(weight, int | float) and not isinstance(weight, bool):
