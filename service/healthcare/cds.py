@@ -8,6 +8,7 @@ nothing found), and resources.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -221,7 +222,7 @@ def _check_patient(entries: tuple[Json, ...], patient: str) -> None:
         place = resource.get("subject", resource.get("patient"))
         reference = str(obj(place).get("reference", ""))
         own = str(resource.get("id", patient)) if resource.get("resourceType") == "Patient" else patient
-        if own != patient or (reference and reference.rsplit("/", 1)[-1] != patient):
+        if own != patient or (reference and re.split(r"[/:]", reference)[-1] != patient):
             what = f"a {str(resource.get('resourceType'))[:40]} is of another patient than the context"
             raise CaseError([Problem("contradiction", "prefetch", what)])
 

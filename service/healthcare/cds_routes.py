@@ -166,14 +166,14 @@ def _request_schema() -> Json:
 
 
 def _request_example() -> Json:
-    """Return a request to which the service has nothing to say: it was looked, and nothing found."""
+    """Return a request to which the service has nothing to say: the client looked, and found nothing."""
     from hepagraph.service.healthcare.cds import about
 
     return {
         "hook": next(iter(about()["hooks"])),
         "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
         "context": {"userId": "Practitioner/example", "patientId": "1288992"},
-        "prefetch": dict.fromkeys(about()["prefetch"]),
+        "prefetch": {key: {"resourceType": "Bundle", "type": "searchset", "total": 0} for key in about()["needed"]},
     }
 
 

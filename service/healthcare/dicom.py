@@ -76,7 +76,7 @@ def to_dicom_sr(
     result
         The answer in the fixed result format, or None.
     evidence
-        The images that were read, all of one study: pydicom data sets of them, or what ``source_image`` returns.
+        The pictures that were read, all of one study: pydicom data sets of them, or what ``source_image`` returns.
 
     Raises
     ------

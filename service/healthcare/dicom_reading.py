@@ -70,14 +70,13 @@ def _groups(document: Any) -> list[tuple[str, Any]]:
     CaseError
         The data set is no structured report, or not a measurement report.
     """
-    from highdicom.sr import MeasurementReport, srread  # noqa: F401
-    from highdicom.sr.sop import Comprehensive3DSR, ComprehensiveSR, EnhancedSR
+    from highdicom.sr import MeasurementReport, sop
 
-    kinds = {kind.__name__: kind for kind in (EnhancedSR, ComprehensiveSR, Comprehensive3DSR)}
+    kinds = {name: kind for name, kind in vars(sop).items() if name.endswith("SR") and not name.startswith("_")}
     name = getattr(getattr(document, "SOPClassUID", None), "keyword", "")
     kind = kinds.get(str(name).removesuffix("Storage"))
     if kind is None:
-        raise CaseError([Problem("type", "document", "is not a structured report (Enhanced or Comprehensive SR)")])
+        raise CaseError([Problem("type", "document", "is not a structured report of a kind that can hold one")])
     try:
         content = kind.from_dataset(document).content
         if not isinstance(content, MeasurementReport):

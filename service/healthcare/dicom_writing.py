@@ -94,7 +94,7 @@ class _Writing:
             finding_sites=[FindingSite(self.concept(site))] if of_lesion and site in self.codes.labels else None,
             measurements=measurements or None,
             qualitative_evaluations=evaluations or None,
-            source_images=self._images() if of_lesion else None,
+            source_images=self._sources() if of_lesion else None,
         )
 
     def answer(self, answer: Mapping[str, Any], model: Mapping[str, str], uid: Any) -> Any:
@@ -121,7 +121,7 @@ class _Writing:
             algorithm_id=algorithm,
             measurements=[self._probability(e, posterior[e], intervals.get(e)) for e in order],
             qualitative_evaluations=leading or None,
-            source_images=self._images(),
+            source_images=self._sources(),
         )
 
     def concept(self, node: str) -> Any:
@@ -174,7 +174,7 @@ class _Writing:
             properties=properties,
         )
 
-    def _images(self) -> list[Any]:
+    def _sources(self) -> list[Any]:
         from highdicom.sr import SourceImageForMeasurementGroup
 
         return [SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID) for image in self.evidence]

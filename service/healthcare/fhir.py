@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, MissingExtraError, Problem
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 VERSIONS = ("R5", "R4B")
+_PACKAGE = {"R5": "", "R4B": ".R4B"}  # of fhir.resources
 _MANY = 20
 
 
@@ -101,21 +103,19 @@ def check_bundle(bundle: Any, version: str | None = None) -> str:
         found[name] = _problems(bundle, name)
         if not found[name]:
             return name
-    raise CaseError(min(found.values(), key=len))
+    fewest = min(found.values(), key=len)
+    raise CaseError(fewest)
 
 
 def _problems(bundle: Mapping[str, Any], version: str) -> list[Problem]:
     try:
         from pydantic import ValidationError
 
-        if version == "R5":
-            from fhir.resources.bundle import Bundle
-        else:
-            from fhir.resources.R4B.bundle import Bundle
+        kind = import_module(f"fhir.resources{_PACKAGE[version]}.bundle").Bundle
     except ImportError:
         raise MissingExtraError("Reading and writing FHIR", "fhir") from None
     try:
-        Bundle.model_validate(bundle)
+        kind.model_validate(bundle)
     except ValidationError as error:
         problems = []
         for one in error.errors(include_url=False, include_context=False, include_input=False)[:_MANY]:

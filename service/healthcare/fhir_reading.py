@@ -156,7 +156,7 @@ class _Reading:
         state = gender["states"].get(str(resource.get("gender")))
         if state and gender["variable"] in self.codes.variables and gender["variable"] not in stated:
             found.append(Said(gender["variable"], STATE, states=(state,)))
-        age = None if today is None else _years(resource.get("birthDate"), today)
+        age = None if today is None else _age(resource.get("birthDate"), today)
         if age is not None and birth["variable"] in self.codes.variables and birth["variable"] not in stated:
             found.append(Said(birth["variable"], NUMBER, number=age))
         return found
@@ -257,14 +257,14 @@ def _subject(resource: Json) -> str:
     return str(obj(resource.get("subject")).get("reference", ""))
 
 
-def _years(birth: Any, today: date) -> int | None:
-    """Return full years since a birth date; None where the day is not known, or it is to come."""
+def _age(birth: Any, today: date) -> int | None:
+    """Return how old somebody is; None where the day is not known, or it is to come."""
     try:
         born = date.fromisoformat(str(birth))
     except ValueError:
         return None
-    years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-    return years if years >= 0 else None
+    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return age if age >= 0 else None
 
 
 def _time(text: str) -> datetime | None:

@@ -87,7 +87,7 @@ class _Writing:
     def _value(self, variable: Variable, notation: str) -> Json:
         node = variable.nodes[notation]
         name = self.codes.labels[node].removeprefix(f"{variable.label}: ")
-        found = {"id": self.iri(node), "name": name, **self._described(node), "notation": notation}
+        found: Json = {"id": self.iri(node), "name": name, **self._described(node), "notation": notation}
         sign = variable.expresses.get(notation)
         rules = [r for r in self.rules.sign_rules if sign in r.about and variable.phase in r.invalid_phases]
         if rules:
@@ -95,12 +95,12 @@ class _Writing:
         return {**found, **self.codes_of(node)}
 
     def _shown_by(self, variable: Variable) -> Json:
-        """Return which phase, sequences, modalities and agents show a feature; empty where any examination does."""
+        """Return which phase, techniques, modalities and agents show a feature; empty where any examination does."""
         found: Json = {}
         if variable.phase is not None:
             found["phase"] = self._things([variable.phase])[0]
         if variable.seen_on:
-            found["sequences"] = self._things(variable.seen_on)
+            found["seen_on"] = self._things(variable.seen_on)
         rules = [rule for rule in self.rules.feature_rules if variable.name in rule.about]
         if rules:
             found["needs"] = [

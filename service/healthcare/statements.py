@@ -130,7 +130,7 @@ def _one(variable: Variable, key: str, value: Any) -> Said:
     if value == NOT_ASSESSABLE:
         return Said(variable.name, HIDDEN)
     if isinstance(value, dict):
-        weights = {}
+        weights: dict[str, float] = {}
         for spelling, weight in value.items():
             state = notation(variable, spelling)
             weights[state] = max(weight, weights.get(state, weight))
