@@ -119,9 +119,7 @@ def from_dicom_sr(codes: CodeBook, document: Any) -> Json:
     need()
     from hepagraph.service.healthcare.dicom_reading import read_report
 
-    if isinstance(document, str | Path):
-        document = _opened(Path(document))
-    return read_report(codes, document)
+    return read_report(codes, _decoded(document))
 
 
 def _whole(image: Any) -> Any:
@@ -138,14 +136,26 @@ def _whole(image: Any) -> Any:
     return found
 
 
-def _opened(path: Path) -> Any:
+def _decoded(document: Any) -> Any:
+    """Return a data set, or that of a file, of which every element can be decoded.
+
+    Decoding is put off until an element is asked for, and what pydicom raises of broken bytes is of no common kind: so
+    all of it is asked for here, and whatever is raised means that this is no sound file.
+    """
     from pydicom import dcmread
+    from pydicom.dataset import Dataset
     from pydicom.errors import InvalidDicomError
 
+    place = str(document) if isinstance(document, str | Path) else "document"
     try:
-        return dcmread(path)
+        found = document if isinstance(document, Dataset) else dcmread(document)
+        for element in found.iterall():
+            _ = element.value
+        return found
     except InvalidDicomError:
         what = "is not a DICOM file"
-    except OSError as error:
-        what = f"cannot be read: {error.strerror or error}"
-    raise CaseError([Problem("file", str(path), what)])
+    except FileNotFoundError:
+        what = "there is no such file"
+    except Exception as error:  # see above
+        what = f"cannot be read: {str(error)[:200] or type(error).__name__}"
+    raise CaseError([Problem("file", place, what)])

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hepagraph.service.healthcare.codes import CodeBook
 
 Json = dict[str, Any]
+# What highdicom raises of a document that lacks what its template wants.
+_BROKEN = (AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError)
 
 
 @dataclass(slots=True)
@@ -39,9 +41,15 @@ def read_report(codes: CodeBook, document: Any) -> Json:
     """Return the case; see ``dicom.from_dicom_sr``."""
     reading = _Reading(codes)
     groups: dict[str, _Group] = {}
-    for key, group in _groups(document):
-        found = groups.setdefault(key, _Group(_name(group)))
-        found.said += reading.said(group)
+    try:
+        for key, group in _groups(document):
+            found = groups.setdefault(key, _Group(_name(group)))
+            found.said += reading.said(group)
+    except CaseError:
+        raise
+    except _BROKEN as error:
+        what = f"is no sound measurement report: {error}"
+        raise CaseError([Problem("type", "document", what[:300])]) from None
     case = case_of(codes.reasoner, _case(codes, str(document.get("SeriesDescription") or "case"), groups))
     if reading.problems:
         raise CaseError(reading.problems)
@@ -77,15 +85,11 @@ def _groups(document: Any) -> list[tuple[str, Any]]:
     kind = kinds.get(str(name).removesuffix("Storage"))
     if kind is None:
         raise CaseError([Problem("type", "document", "is not a structured report of a kind that can hold one")])
-    try:
-        content = kind.from_dataset(document).content
-        if not isinstance(content, MeasurementReport):
-            raise CaseError([Problem("type", "document", "is not a measurement report (TID 1500)")])
-        found = content.get_image_measurement_groups()
-        return [(_tracking(group, position), group) for position, group in enumerate(found)]
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        what = f"cannot be read as a measurement report: {error}"
-        raise CaseError([Problem("type", "document", what[:300])]) from None
+    content = kind.from_dataset(document).content
+    if not isinstance(content, MeasurementReport):
+        raise CaseError([Problem("type", "document", "is not a measurement report (TID 1500)")])
+    found = content.get_image_measurement_groups()
+    return [(_tracking(group, position), group) for position, group in enumerate(found)]
 
 
 def _tracking(group: Any, position: int) -> str:

@@ -272,6 +272,15 @@ def test_prefetched_resources_are_the_case(prefetch: Json, reasoner: Reasoner, s
     assert reasoner.read(from_fhir(CodeBook.load(reasoner), bundle)).lesions == reasoner.read(case).lesions
 
 
+def test_a_summary_is_short_whatever_the_names(client: httpx.Client, spec: Json, prefetch: Json) -> None:
+    body = copy.deepcopy(asked(spec, prefetch))
+    for entry in body["prefetch"]["lesions"]["entry"]:
+        entry["resource"]["identifier"][0]["value"] += "x" * 300
+    for card in call(client, body).json()["cards"]:
+        assert len(card["summary"]) < 140
+        assert "%" in card["summary"]
+
+
 def test_text_of_others_stands_for_itself() -> None:
     """A lesion's name can hold no mark-up, no HTML and no link."""
     assert escaped("<img src=x onerror=1> [a](b) `c` http://x www.y") == (

@@ -145,7 +145,7 @@ def test_what_is_refused(codes: CodeBook, expected: Json, image: Any, tmp_path: 
     junk.write_bytes(b"junk")
     for what, says in (
         (junk, "is not a DICOM file"),
-        (tmp_path / "none", "cannot be read"),
+        (tmp_path / "none", "no such file"),
         (bare, "not a structured"),
         (image, "not a structured"),
     ):
@@ -183,6 +183,21 @@ def _places(dataset: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         if number % 5 == len(path) % 5:
             found.append((*path, (element.tag, 0)))
     return found
+
+
+def test_broken_bytes_are_refused_or_read(codes: CodeBook, expected: Json, image: Any, tmp_path: Path) -> None:
+    path = tmp_path / "broken.dcm"
+    to_dicom_sr(codes, expected["case"], None, [image]).save_as(path, enforce_file_format=True)
+    whole, refused = path.read_bytes(), 0
+    for number in range(60):
+        place = 132 + number * (len(whole) - 140) // 60
+        changed = (whole[:place], whole[:place] + whole[place + 7 :], whole[:place] + b"\xff\x00Z" + whole[place + 3 :])
+        path.write_bytes(changed[number % 3])
+        try:
+            from_dicom_sr(codes, path)
+        except CaseError:
+            refused += 1
+    assert refused > 20
 
 
 @pytest.mark.parametrize("name", ["coin", "skin"])
