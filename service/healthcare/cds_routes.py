@@ -59,11 +59,11 @@ def cds_router(doors: Doors, settings: Settings) -> APIRouter:
         responses={**answers(_cards_schema(), *_USUAL), 412: _precondition()},
         openapi_extra=_body(_request_schema(), _request_example()),
     )
-    async def service_(request: Request, service: str) -> Response:
-        card = f"{request.base_url}v1/model"
+    async def service(request: Request) -> Response:
+        name, card = str(request.path_params["service"]), f"{request.base_url}v1/model"
 
         def act(body: Any) -> Json:
-            return cds.respond(doors, codes(), service, body, model_card=card, today=_today())
+            return cds.respond(doors, codes(), name, body, model_card=card, today=_today())
 
         return await answer(request, _refusals(act))
 
@@ -75,8 +75,9 @@ def cds_router(doors: Doors, settings: Settings) -> APIRouter:
         responses=answers(OBJECT, *_USUAL),
         openapi_extra=_body(_feedback_schema(), _feedback_example()),
     )
-    async def feedback(request: Request, service: str) -> Response:
-        return await answer(request, _refusals(lambda body: cds.feedback(service, body)))
+    async def feedback(request: Request) -> Response:
+        name = str(request.path_params["service"])
+        return await answer(request, _refusals(lambda body: cds.feedback(name, body)))
 
     return router
 
@@ -111,8 +112,13 @@ def _precondition() -> Json:
 
 
 def _body(schema: Json, example: Json) -> Json:
+    """Return what is described of a request: which service, and the body."""
+    from hepagraph.service.healthcare.cds import about
+
+    which = {"name": "service", "in": "path", "required": True, "schema": {"enum": [about()["id"]]}}
     content = {"schema": schema, "example": example}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+    body = {"required": True, "content": {"application/json": content}}
+    return {"parameters": [which], "requestBody": body}
 
 
 def _text() -> Json:
