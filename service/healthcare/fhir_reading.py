@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, Problem, nearest
 from hepagraph.service.healthcare.fhir import layout
-from hepagraph.service.healthcare.fhir_values import read_value
+from hepagraph.service.healthcare.fhir_values import codings, obj, objects, read_value
 from hepagraph.service.healthcare.statements import NUMBER, STATE, CaseSaid, LesionSaid, Said, case_of
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class _Reading:
 
     def _observation(self, resource: Json, places: Mapping[str, str]) -> Iterator[_Seen]:
         where = _name(resource)
-        if resource.get("status") in layout()["withdrawn"]:
-            self.ignored.append(f"{where}: {resource['status']}")
+        if self._aside(resource, where):
             return
         focus = [str(one.get("reference")) for one in objects(resource.get("focus"))]
         focus = focus or [str(one) for one in [obj(resource.get("bodyStructure")).get("reference")] if one]
@@ -133,8 +132,7 @@ class _Reading:
     def _exam(self, resource: Json) -> tuple[Said, ...]:
         """Return what a Procedure says of an examination: nothing, unless its codes are those of examinations."""
         where = _name(resource)
-        if resource.get("status") in layout()["withdrawn"]:
-            self.ignored.append(f"{where}: {resource['status']}")
+        if self._aside(resource, where):
             return ()
         concepts = [resource.get("code"), *objects(resource.get("usedCode"))]
         concepts += [obj(used.get("concept")) for used in objects(resource.get("used"))]
@@ -214,6 +212,16 @@ class _Reading:
     def _section(self, said: Said) -> str:
         return self.codes.variables[said.variable].section
 
+    def _aside(self, resource: Json, where: str) -> bool:
+        """Return whether a resource does not count: not done, withdrawn, or changed by what we do not understand."""
+        if resource.get("modifierExtension"):  # FHIR: who does not understand it must not use the resource
+            self.ignored.append(f"{where}: has a modifierExtension")
+            return True
+        if resource.get("status") in layout()["withdrawn"]:
+            self.ignored.append(f"{where}: {resource['status']}")
+            return True
+        return False
+
     def _one_patient(self) -> None:
         if len(self.subjects) > 1:
             places = ", ".join(self.subjects.values())
@@ -222,21 +230,6 @@ class _Reading:
 
     def _problem(self, kind: str, where: str, what: str, *, close: str | None = None, advice: str = "") -> None:
         self.problems.append(Problem(kind, where, what, nearest=close, advice=advice))
-
-
-def objects(value: Any) -> list[Json]:
-    """Return the JSON objects of a list; nothing of anything else."""
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def obj(value: Any) -> Json:
-    """Return a JSON object; an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def codings(concept: Any) -> list[tuple[str, str]]:
-    """Return system and code of every coding of a CodeableConcept."""
-    return [(str(c.get("system")), str(c.get("code"))) for c in objects(obj(concept).get("coding"))]
 
 
 def _resources(bundle: Mapping[str, Any]) -> Iterator[tuple[str, set[str], Json]]:
@@ -269,8 +262,6 @@ def _age(birth: Any, today: date) -> int | None:
 
 def _time(text: str) -> datetime | None:
     """Return a full date or time; one without a zone counts as UTC, since only the order matters."""
-    from datetime import UTC
-
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -55,24 +55,24 @@ def _states(codes: CodeBook, variable: Variable, concept: Json, where: str) -> S
     urls = layout()["extensions"]
     found: list[str] = []
     weights: list[float] = []
-    for extension in _objects(concept.get("extension")):
+    for extension in objects(concept.get("extension")):
         if extension.get("url") == urls["one_of"]:
             found += codes.notations(variable, [_pair(extension.get("valueCoding"))])[:1]
         elif extension.get("url") == urls["likelihood"]:
-            parts = {str(part.get("url")): part for part in _objects(extension.get("extension"))}
+            parts = {str(part.get("url")): part for part in objects(extension.get("extension"))}
             state = codes.notations(variable, [_pair(parts.get("state", {}).get("valueCoding"))])
             weight = parts.get("value", {}).get("valueDecimal")
             if state and isinstance(weight, int | float) and not isinstance(weight, bool):
                 found.append(state[0])
                 weights.append(weight)
-    ours = [e for e in _objects(concept.get("extension")) if e.get("url") in (urls["one_of"], urls["likelihood"])]
+    ours = [e for e in objects(concept.get("extension")) if e.get("url") in (urls["one_of"], urls["likelihood"])]
     if len(found) < len(ours) or 0 < len(weights) < len(found):
         return Problem("unknown_state", where, f"an extension names no state of {variable.name}", variable.states)
     if weights:
         return Said(variable.name, LIKELIHOODS, states=tuple(found), likelihoods=tuple(weights))
     if found:
         return Said(variable.name, ONE_OF, states=tuple(found))
-    pairs = [_pair(coding) for coding in _objects(concept.get("coding"))]
+    pairs = codings(concept)
     states = codes.notations(variable, pairs)
     if not states:
         shown = ", ".join(code[:40] for _, code in pairs) or "no coding"
@@ -81,10 +81,21 @@ def _states(codes: CodeBook, variable: Variable, concept: Json, where: str) -> S
     return Said(variable.name, STATE if len(states) == 1 else ONE_OF, states=states)
 
 
-def _objects(value: Any) -> list[Json]:
+def objects(value: Any) -> list[Json]:
+    """Return the JSON objects of a list; nothing of anything else."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def obj(value: Any) -> Json:
+    """Return a JSON object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def codings(concept: Any) -> list[tuple[str, str]]:
+    """Return system and code of every coding of a CodeableConcept."""
+    return [_pair(coding) for coding in objects(obj(concept).get("coding"))]
+
+
 def _pair(coding: Any) -> tuple[str, str]:
-    found = coding if isinstance(coding, dict) else {}
+    found = obj(coding)
     return str(found.get("system")), str(found.get("code"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from hepagraph.inference.result import NOTICE
 from hepagraph.service.healthcare.fhir import layout
-from hepagraph.service.healthcare.statements import HIDDEN, LIKELIHOODS, NUMBER, ONE_OF, STATE, statements
+from hepagraph.service.healthcare.statements import HIDDEN, NUMBER, ONE_OF, STATE, statements
 from hepagraph.service.text import percent
 
 if TYPE_CHECKING:
@@ -123,8 +124,6 @@ class _Writing:
             found = [{"url": extensions["one_of"], "valueCoding": coding} for coding in own]
             text = " or ".join(coding["display"] for coding in own)
             return {"valueCodeableConcept": {"extension": found, "text": text}}
-        if one.manner != LIKELIHOODS:
-            raise ValueError(one.manner)
         weighed = list(zip(own, one.likelihoods, strict=True))
         found = [
             {
@@ -172,7 +171,7 @@ class _Writing:
         for reason in reasons:
             weight, name = reason["log_likelihood_ratio"], labels.get(reason["finding"], reason["finding"])
             ways = "for" if weight > 0 else "against"
-            found.append(f"{ways} x {2.718281828459045 ** abs(weight):.3g} {name}: {reason['given']}")
+            found.append(f"{ways} x {math.exp(abs(weight)):.3g} {name}: {reason['given']}")
         return "; " + "; ".join(found)
 
     # -- parts ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ States are spelt by their own notation, whatever alias or truth value the case u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -146,13 +146,3 @@ def _section(variables: Mapping[str, Variable], said: Iterable[Said]) -> Json:
         return measure.key if one.manner == NUMBER and measure is not None else one.variable
 
     return {key(one): one.value() for one in said}
-
-
-def sections(variables: Mapping[str, Variable]) -> Callable[[str], str]:
-    """Return what says for a variable's name where it stands: patient, exam or lesion."""
-
-    def where(name: str) -> str:
-        section = variables[name].section
-        return section if section in ("patient", "exam") else "lesion"
-
-    return where

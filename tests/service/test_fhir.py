@@ -254,6 +254,17 @@ def test_what_another_system_sends_wrongly(codes: CodeBook, foreign: Json) -> No
         assert edit["says"] in str(error.value), name
 
 
+def test_what_does_not_count(codes: CodeBook, foreign: Json) -> None:
+    """An examination that was not done, and whatever is changed by an extension that nobody here understands."""
+    bundle = copy.deepcopy(foreign["bundle"])
+    bundle["entry"][1]["resource"]["status"] = "not-done"
+    bundle["entry"][5]["resource"]["modifierExtension"] = [{"url": "https://example.org/not", "valueBoolean": True}]
+    found = read_case(codes, bundle)
+    assert "exam" not in found.case
+    assert "size_mm" not in found.case["lesions"][0]
+    assert {"Procedure/1: not-done", "Observation/1: has a modifierExtension"} <= set(found.ignored)
+
+
 def test_findings_without_a_focus(codes: CodeBook, foreign: Json) -> None:
     """They are of the one lesion that there is; of several it must be said."""
     bundle = copy.deepcopy(foreign["bundle"])
