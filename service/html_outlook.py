@@ -25,6 +25,9 @@ from hepagraph.service.html_basics import (
 )
 
 
+SMALLEST = 0.0005  # points; less is noise of the arithmetic
+
+
 def next_best_html(found: NextBest, labels: Labels, *, top: int = 5) -> str:
     """Return the findings to look for and the examinations to do, by the bits that they are expected to tell."""
     parts = [f"<p>{sentence}</p>" for sentence in _open(found, labels)]
@@ -112,7 +115,9 @@ def _priced(found: Protocol | PerfectTest) -> list[str]:
 
 
 def _points(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
+    if value is None:
+        return ""
+    return f"{value:.3g}" if abs(value) >= SMALLEST else "0"
 
 
 def examination(protocol: Protocol, labels: Labels) -> str:

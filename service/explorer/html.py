@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from hepagraph.inference.result import NOTICE, LesionResult, ResultWarning
-from hepagraph.service.explorer.fields import Field, Group
+from hepagraph.service.explorer.fields import EXAM, PATIENT, Field, Group
+from hepagraph.service.explorer.saying import stated
 from hepagraph.service.explorer.selections import Selections
 from hepagraph.service.explorer.state import ExplorerState, Kept
 from hepagraph.service.explorer.troubles import Trouble
@@ -145,23 +146,9 @@ def _all_values(kept: Kept, state: ExplorerState) -> dict[str, str]:
 
 def _chosen(selections: Selections, state: ExplorerState) -> dict[str, dict[str, str]]:
     """Return what is counted, as text by label, for the patient, the examinations and every lesion by its id."""
-    counted, fields = state.visibility.counted(selections), state.fields
-    exams = {field.name: field for field in state.form.exam}
-    numbers = [f" {n}" if len(counted.exams) > 1 else "" for n in range(1, len(counted.exams) + 1)]
-    shared = {n: v for lesion in counted.lesions for n, v in lesion.values.items() if fields[n].shared}
-    patient = {**counted.patient, **shared}
-    return {
-        _PATIENT: {fields[n].label: fields[n].said(v) for n, v in patient.items()},
-        _EXAM: {
-            f"{exams[n].label}{number}": exams[n].said(v)
-            for number, exam in zip(numbers, counted.exams, strict=True)
-            for n, v in exam.items()
-        },
-        **{
-            lesion.id: {fields[n].label: fields[n].said(v) for n, v in lesion.values.items() if n not in shared}
-            for lesion in counted.lesions
-        },
-    }
+    titles = {PATIENT: _PATIENT, EXAM: _EXAM}
+    counted = state.visibility.counted(selections)
+    return {titles.get(part.kind, part.id): dict(part.values) for part in stated(counted, state.form)}
 
 
 def case_html(state: ExplorerState) -> str:

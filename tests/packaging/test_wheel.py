@@ -74,7 +74,9 @@ def test_wheel_holds_every_data_file_and_marker(wheel: Path) -> None:
         if path.suffix in DATA
     }
     expected |= {f"hepagraph/{name}/py.typed" for name in PACKAGES}
-    expected |= {f"hepagraph/service/data/{path.name}" for path in (ROOT / "service" / "data").iterdir()}
+    expected |= {
+        f"hepagraph/{path.relative_to(ROOT)}" for path in (ROOT / "service" / "data").rglob("*") if path.is_file()
+    }
     expected |= {"hepagraph/inference/data/reconciled.npz"}
     names = set(zipfile.ZipFile(wheel).namelist())
     assert len(expected) > 10

@@ -1,0 +1,97 @@
+// Scenarios that are kept, side by side with what is chosen now, for the lesion that is shown.
+
+import { leading, percent } from "./choices.js";
+import { byId, make } from "./dom.js";
+
+/** Return a name that no scenario has. */
+export function freeName(wanted, kept) {
+  const taken = new Set(kept.map((one) => one.name));
+  const name = wanted.trim() || `scenario ${kept.length + 1}`;
+  let number = 1;
+  let free = name;
+  while (taken.has(free)) {
+    number += 1;
+    free = `${name} (${number})`;
+  }
+  return free;
+}
+
+/** Show the scenarios; `now` is what is chosen, or null; `act` has `bring(scenario)` and `forget(scenario)`. */
+export function showScenarios(kept, now, lesion, labels, act) {
+  const part = byId("scenarios").querySelector(".part");
+  if (kept.length === 0) {
+    part.replaceChildren(make("p", { className: "soft" }, "Keep a scenario to compare it with what you choose next."));
+    return;
+  }
+  const columns = now === null || kept.some((one) => one.key === now.key) ? kept : [...kept, now];
+  const answers = columns.map((one) => one.lesions.find((found) => found.id === lesion));
+  const entities = [...new Set(columns.flatMap((one) => one.entities))];
+  const head = columns.map((one) => make("th", { scope: "col", className: "n" }, one.name));
+  const rows = entities.map((entity) =>
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, labels[entity] ?? entity),
+      answers.map((answer) => make("td", { className: "n" }, cell(answer, entity))),
+    ),
+  );
+  const buttons = columns.map((one) =>
+    make(
+      "td",
+      { className: "n" },
+      one === now ? "" : button("Go back", `Go back to ${one.name}`, () => act.bring(one)),
+      one === now ? "" : button("Forget", `Forget ${one.name}`, () => act.forget(one)),
+    ),
+  );
+  const table = make(
+    "table",
+    {},
+    make("caption", {}, `Lesion ${lesion}; ▲ marks the most probable`),
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "entity"), head)),
+    make("tbody", {}, rows, make("tr", { className: "acts" }, make("th", { scope: "row" }, "choices"), buttons)),
+  );
+  const frame = make("div", { className: "scroll", role: "region", "aria-label": "Scenarios", tabIndex: 0 }, table);
+  part.replaceChildren(frame, ...changes(columns));
+}
+
+function button(text, name, act) {
+  const made = make("button", { type: "button", "aria-label": name }, text);
+  made.addEventListener("click", act);
+  return made;
+}
+
+function cell(answer, entity) {
+  const value = answer?.posterior[entity];
+  if (value === undefined) {
+    return "–";
+  }
+  const top = leading(answer.posterior) === entity;
+  return top ? make("b", {}, `▲\u00a0${percent(value)}`) : percent(value);
+}
+
+/** Return what every scenario says otherwise than the first. */
+function changes([first, ...others]) {
+  if (others.length === 0) {
+    return [];
+  }
+  const items = others.map((one) =>
+    make("li", {}, make("b", {}, one.name), `: ${differences(first.stated, one.stated).join("; ") || "the same"}`),
+  );
+  return [make("p", { className: "soft" }, `Compared with ${first.name}:`), make("ul", { className: "soft" }, items)];
+}
+
+function differences(one, other) {
+  const [before, after] = [flat(one), flat(other)];
+  const names = [...new Set([...before.keys(), ...after.keys()])];
+  return names
+    .filter((name) => before.get(name) !== after.get(name))
+    .map((name) => `${name}: ${after.get(name) ?? "not stated"}`);
+}
+
+function flat(parts) {
+  const several = parts.filter((part) => part.kind === "lesion").length > 1;
+  const title = (part) => (part.kind === "lesion" && several ? `${part.id} ` : "");
+  return new Map(
+    parts.flatMap((part) => Object.entries(part.values).map(([label, value]) => [title(part) + label, value])),
+  );
+}
