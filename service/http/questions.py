@@ -38,11 +38,15 @@ SCENARIOS = {
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question: its name, which is also its path, in one line what it answers, and its options by name."""
+    """A question: its name, which is also its path, in one line what it answers, and its options by name.
+
+    ``weight`` is how many times fewer lesions are answered at once, since each takes longer.
+    """
 
     name: str
     summary: str
     options: Mapping[str, Json] = field(default_factory=dict)
+    weight: int = 1
 
     @property
     def method(self) -> str:
@@ -66,6 +70,7 @@ QUESTIONS = (
         "explain",
         "What speaks for and against an entity, with sources, and the best story of each",
         {"differential": DIFFERENTIAL, "entity": ENTITY, "against": AGAINST},
+        weight=2,
     ),
     Question(
         "what-if",
@@ -77,7 +82,7 @@ QUESTIONS = (
         "What to look at next, by what it tells and what it saves",
         {"differential": DIFFERENTIAL, "costs": COSTS},
     ),
-    Question("sensitivity", "On which numbers the answer hangs", {"differential": DIFFERENTIAL}),
+    Question("sensitivity", "On which numbers the answer hangs", {"differential": DIFFERENTIAL}, weight=4),
     Question("recommend", "Which rules of protocol, reading and follow-up apply", {"differential": DIFFERENTIAL}),
     Question("response", "The grade of response of every treated lesion"),
 )
@@ -93,7 +98,7 @@ def asked(question: Question, doors: Doors, settings: Settings, body: Any) -> Js
     """
     options = read_options(question, body)
     case = options.pop("case")
-    check_sizes(case, settings)
+    check_sizes(case, settings, question.weight)
     if question.name == "what-if":
         options.setdefault("scenarios", [])
         _check_scenarios(doors, options, settings)
@@ -126,8 +131,8 @@ def read_options(question: Question, body: Any) -> Json:
     return {name: value for name, value in body.items() if name == "case" or value is not None}
 
 
-def check_sizes(case: Any, settings: Settings) -> None:
-    """Refuse a case with more lesions than are answered at once.
+def check_sizes(case: Any, settings: Settings, weight: int = 1) -> None:
+    """Refuse a case with more lesions than are answered at once; ``weight`` times fewer where each takes long.
 
     Raises
     ------
@@ -135,9 +140,10 @@ def check_sizes(case: Any, settings: Settings) -> None:
         There are more.
     """
     lesions = case.get("lesions") if isinstance(case, dict) else None
-    if isinstance(lesions, list) and len(lesions) > settings.lesions:
-        what = f"{len(lesions)} are given, at most {settings.lesions} are answered at once"
-        raise CaseError([Problem("size", "case / lesions", what)])
+    most = max(1, settings.lesions // weight)
+    if isinstance(lesions, list) and len(lesions) > most:
+        what = f"{len(lesions)} are given, at most {most} are answered at once"
+        raise CaseError([Problem("size", "case / lesions", what, advice="ask for fewer at a time")])
 
 
 def _check_scenarios(doors: Doors, options: Json, settings: Settings) -> None:
@@ -160,11 +166,11 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 
 def _fits(value: Any, schema: Json) -> bool:
-    if not isinstance(value, _KINDS[schema["type"]][0]):
-        return False
     if schema["type"] != "array":
-        return True
-    return len(value) <= schema.get("maxItems", len(value)) and all(_fits(item, schema["items"]) for item in value)
+        return isinstance(value, _KINDS[schema["type"]][0])
+    if not isinstance(value, list) or len(value) > schema.get("maxItems", len(value)):
+        return False
+    return all(_fits(item, schema["items"]) for item in value)
 
 
 def _in_words(schema: Json) -> str:

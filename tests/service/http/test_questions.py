@@ -222,3 +222,11 @@ def test_scenarios_are_counted_with_those_of_a_sweep(client: httpx.Client, doors
     assert first * second > 100
     found = problem(client.post("/v1/what-if", json={"case": case, "sweep": [one, other]}), 422)
     assert str(first * second) in found["problems"][0]["what"]
+
+
+def test_questions_that_take_longer_take_fewer_lesions(client: httpx.Client) -> None:
+    for question in QUESTIONS:
+        case = {"lesions": [{"findings": {}}] * (20 // question.weight + 1)}
+        found = problem(client.post(f"/v1/{question.name}", json={"case": case}), 422)
+        assert f"at most {20 // question.weight} " in found["problems"][0]["what"]
+    assert {question.weight for question in QUESTIONS} == {1, 2, 4}
