@@ -1,0 +1,120 @@
+"""A process that answers SPARQL queries for another, which may kill it: ``python -m hepagraph.service.sparql_worker``.
+
+It takes a JSON object a line on standard input and answers with lines on standard output: ``{"ready": true}`` once the
+data that a query needs is loaded, which takes time but is nobody's fault, then a header, then as many bytes as it says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from hepagraph.ontology.errors import HepagraphError
+
+if TYPE_CHECKING:
+    from hepagraph.ontology.answers import Answer, Solutions
+    from hepagraph.ontology.stores import Store
+
+Json = dict[str, Any]
+
+
+class Library:
+    """The ontology's store, and one with the compiled layer too, opened when a query first names a term of it."""
+
+    def __init__(self, folder: str | None, engine: str) -> None:
+        from hepagraph.ontology.files import find_ontology
+        from hepagraph.ontology.stores import open_store
+
+        self._files, self._engine = find_ontology(folder), engine
+        self._stores: dict[tuple[bool, bool], Store] = {(False, False): open_store(self._files, engine)}
+
+    def store_for(self, text: str) -> Store:
+        """Return the smallest store that holds what a query names."""
+        from hepagraph.inference.provenance import asks_for_compiled, asks_for_parameters, compiled_lines
+
+        key = asks_for_compiled(text), asks_for_parameters(text)
+        if key not in self._stores:
+            from hepagraph.kg import build_graph
+            from hepagraph.ontology.store import load_ontology
+            from hepagraph.ontology.stores import open_store
+
+            store = open_store(self._files, self._engine)
+            store.add(compiled_lines(build_graph(load_ontology(self._files)), parameters=key[1]))
+            self._stores[key] = store
+        return self._stores[key]
+
+
+def answered(store: Store, asked: Json) -> tuple[Json, bytes]:
+    """Return the header and the bytes of the answer to what is asked.
+
+    ``asked`` holds ``query``, ``most`` and the formats ``rows`` and ``graph``, null for one that the client does not
+    take; ``rows`` may be ``plain`` for a JSON object of columns and rows.
+    """
+    from hepagraph.ontology.answers import Triples, graph_text, rows_text
+
+    answer = store.answer(asked["query"], asked["most"])
+    kind = "graph" if isinstance(answer, Triples) else "rows"
+    name = asked[kind]
+    if name is None:
+        return {"kind": kind, "refused": "format"}, b""
+    if isinstance(answer, Triples):
+        text = graph_text(answer, name)
+    else:
+        text = _plain(answer) if name == "plain" else rows_text(answer, name)
+    return {"kind": kind, "format": name, "truncated": _truncated(answer)}, text.encode()
+
+
+def _plain(answer: Solutions | bool) -> str:
+    if isinstance(answer, bool):
+        return json.dumps({"columns": ["answer"], "rows": [[answer]]})
+    rows = [[None if term is None else term.to_plain() for term in row] for row in answer.rows]
+    return json.dumps({"columns": list(answer.variables), "rows": rows}, ensure_ascii=False)
+
+
+def _truncated(answer: Answer) -> bool:
+    return not isinstance(answer, bool) and answer.truncated
+
+
+def serve(library: Library, lines: BinaryIO, out: BinaryIO) -> None:
+    """Answer until there is nothing more to read."""
+    for line in iter(lines.readline, b""):
+        asked = json.loads(line)
+        try:
+            store = library.store_for(asked["query"])
+            _send(out, {"ready": True})
+            header, body = answered(store, asked)
+        except HepagraphError as error:
+            header, body = {"error": str(error)}, b""
+        _send(out, {**header, "bytes": len(body)}, body)
+
+
+def _send(out: BinaryIO, header: Json, body: bytes = b"") -> None:
+    out.write(json.dumps(header).encode() + b"\n" + body)
+    out.flush()
+
+
+def _keep_within(mebibytes: int) -> None:
+    """Limit the memory that a query may take, where the system can; one that needs more ends this process."""
+    if sys.platform != "win32":
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        wanted = mebibytes * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def main() -> None:
+    """Open the ontology that the arguments name and answer on the standard streams."""
+    settings = json.loads(sys.argv[1])
+    _keep_within(settings["mebibytes"])
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing that a library prints goes between the answers
+    library = Library(settings["ontology"], settings["engine"])
+    _send(out, {"open": True})
+    serve(library, sys.stdin.buffer, out)
+
+
+if __name__ == "__main__":
+    main()
