@@ -141,6 +141,22 @@ class Doors:
         reasoner = self.response_reasoner
         return reasoner.posterior(reasoner.read(case)).to_dict()
 
+    def archetype(
+        self,
+        entity: str,
+        *,
+        patient: Json | None = None,
+        exam: Sequence[Json] | None = None,
+        differential: str | None = None,
+    ) -> Json:
+        """Return an entity's most telling findings, its closest look-alike, and what tells the two apart."""
+        from hepagraph.inference.archetype import archetype
+
+        setting = {"patient": patient, "exam": exam, "lesions": [{"findings": {}}]}
+        case = self.reasoner.read({name: value for name, value in setting.items() if value})
+        found = archetype(self.reasoner, entity, case=case, differential=differential)
+        return {**found.to_dict(), "model": dict(self.reasoner.model)}
+
     def model(self) -> Json:
         """Return what answers: version, hash of the ontology, differentials, sizes, and what it is not."""
         network = self.reasoner.network

@@ -30,6 +30,21 @@ class Library:
         self._files, self._engine = find_ontology(folder), engine
         self._stores: dict[tuple[bool, bool], Store] = {(False, False): open_store(self._files, engine)}
 
+    def text_of(self, asked: Json) -> str:
+        """Return the query that is asked: its text, or the named query with its parameters filled in."""
+        if "name" not in asked:
+            return str(asked["query"])
+        from hepagraph.ontology.errors import QueryError, nearest
+        from hepagraph.ontology.named_queries import bind, read_query
+
+        known = {path.stem: path for path in self._files.queries}
+        name = asked["name"]
+        if name not in known:
+            close = nearest(name, known)
+            hint = f"; did you mean {close}?" if close else ""
+            raise QueryError(f"{name}: no query of this name{hint}")
+        return bind(read_query(known[name]), asked["parameters"], self._stores[False, False])
+
     def store_for(self, text: str) -> Store:
         """Return the smallest store that holds what a query names."""
         from hepagraph.inference.provenance import asks_for_compiled, asks_for_parameters, compiled_lines
@@ -46,15 +61,15 @@ class Library:
         return self._stores[key]
 
 
-def answered(store: Store, asked: Json) -> tuple[Json, bytes]:
-    """Return the header and the bytes of the answer to what is asked.
+def answered(store: Store, text: str, asked: Json) -> tuple[Json, bytes]:
+    """Return the header and the bytes of the answer to a query.
 
-    ``asked`` holds ``query``, ``most`` and the formats ``rows`` and ``graph``, null for one that the client does not
-    take; ``rows`` may be ``plain`` for a JSON object of columns and rows.
+    ``asked`` holds ``most`` and the formats ``rows`` and ``graph``, null for one that the client does not take;
+    ``rows`` may be ``plain`` for a JSON object of columns and rows.
     """
     from hepagraph.ontology.answers import Triples, graph_text, rows_text
 
-    answer = store.answer(asked["query"], asked["most"])
+    answer = store.answer(text, asked["most"])
     kind = "graph" if isinstance(answer, Triples) else "rows"
     name = asked[kind]
     if name is None:
@@ -82,9 +97,10 @@ def serve(library: Library, lines: BinaryIO, out: BinaryIO) -> None:
     for line in iter(lines.readline, b""):
         asked = json.loads(line)
         try:
-            store = library.store_for(asked["query"])
+            query = library.text_of(asked)
+            store = library.store_for(query)
             _send(out, {"ready": True})
-            header, body = answered(store, asked)
+            header, body = answered(store, query, asked)
         except HepagraphError as error:
             header, body = {"error": str(error)}, b""
         _send(out, {**header, "bytes": len(body)}, body)

@@ -7,8 +7,8 @@ import json
 import queue
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from threading import Lock, Timer
 from typing import Any
 
@@ -78,7 +78,14 @@ class SparqlWorkers:
         """
         if len(query) > self.limits.characters:
             raise QueryError(f"the query has more than {self.limits.characters} characters")
-        asked = {"query": query, "rows": rows, "graph": graph, "most": self.limits.rows}
+        return self._asked({"query": query, "rows": rows, "graph": graph})
+
+    def ask_named(self, name: str, parameters: Mapping[str, str], *, rows: str = "plain") -> SparqlAnswer:
+        """Return the answer to a query that the ontology brings; errors as of ``ask``."""
+        return self._asked({"name": name, "parameters": dict(parameters), "rows": rows, "graph": None})
+
+    def _asked(self, what: Json) -> SparqlAnswer:
+        asked = {**what, "most": self.limits.rows}
         with self._process() as process:
             header, body = process.ask(asked, self.limits.seconds)
         if "error" in header:
@@ -186,14 +193,3 @@ class _Process:
         if late:
             raise QueryTimeoutError(f"{what} took longer than {seconds:g} seconds; ask for less, or add a LIMIT")
         raise QueryMemoryError(f"{what} needed more memory than there is for it; ask for less")
-
-
-def limits_as_text(limits: SparqlLimits) -> str:
-    """Return the limits in one line, for people.
-
-    >>> limits_as_text(SparqlLimits(seconds=2, rows=5))
-    'seconds 2, rows 5, mebibytes 4096, characters 100000, processes 2'
-    """
-    return ", ".join(
-        f"{name} {value:g}" if name == "seconds" else f"{name} {value}" for name, value in asdict(limits).items()
-    )
