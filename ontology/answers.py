@@ -29,6 +29,7 @@ GRAPH_FORMATS = {
     "json-ld": "application/ld+json",
     "xml": "application/rdf+xml",
 }
+TRUTH_FORMATS = ("json", "xml")  # CSV and TSV are not defined for ASK
 # What XML 1.0 cannot hold, not even escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -100,12 +101,12 @@ def first(found: Iterable[Any], most: int) -> tuple[list[Any], bool]:
 
 
 def rows_text(answer: Solutions | bool, name: str) -> str:
-    """Return the answer to SELECT or ASK in one of ``ROW_FORMATS``.
+    """Return the answer to SELECT in one of ``ROW_FORMATS``, or to ASK in one of ``TRUTH_FORMATS``.
 
     Raises
     ------
     QueryError
-        The answer holds a character that XML lacks, or ASK is to be answered in CSV or TSV, which cannot say it.
+        The answer holds a character that XML lacks.
     """
     if isinstance(answer, bool):
         return _truth(answer, name)
@@ -125,11 +126,10 @@ def graph_text(answer: Triples, name: str) -> str:
 
 def _truth(answer: bool, name: str) -> str:
     word = "true" if answer else "false"
-    if name == "json":
-        return json.dumps({"head": {}, "boolean": answer})
-    if name == "xml":
-        return _XML.format(f"<head/><boolean>{word}</boolean>")
-    raise QueryError("ASK is answered in JSON or XML; CSV and TSV are defined for SELECT only")
+    return {
+        "json": json.dumps({"head": {}, "boolean": answer}),
+        "xml": _XML.format(f"<head/><boolean>{word}</boolean>"),
+    }[name]
 
 
 _XML = '<?xml version="1.0"?>\n<sparql xmlns="http://www.w3.org/2005/sparql-results#">{}</sparql>\n'

@@ -235,7 +235,7 @@ def _add_knowledge(server: MCPServer[Any], doors: Doors, workers: SparqlWorkers)
         if (query is None) == (name is None):
             raise QueryError("give either query or name")
         if query is not None:
-            found = workers.ask(query, rows="plain", graph=None)
+            found = workers.ask(query, rows=("plain",), graph=())
         else:
             found = workers.ask_named(str(name), parameters or {})
         return marked(_rows(found, workers.limits.rows))

@@ -6,9 +6,12 @@ data that a query needs is loaded, which takes time but is nobody's fault, then 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hepagraph.ontology.errors import HepagraphError
@@ -64,21 +67,21 @@ class Library:
 def answered(store: Store, text: str, asked: Json) -> tuple[Json, bytes]:
     """Return the header and the bytes of the answer to a query.
 
-    ``asked`` holds ``most`` and the formats ``rows`` and ``graph``, null for one that the client does not take;
-    ``rows`` may be ``plain`` for a JSON object of columns and rows.
+    ``asked`` holds ``most`` and lists of formats, ``rows`` and ``graph``, the one liked best first; ``plain`` is a JSON
+    object of columns and rows. The header's format is None where none of them can hold the answer.
     """
-    from hepagraph.ontology.answers import Triples, graph_text, rows_text
+    from hepagraph.ontology.answers import TRUTH_FORMATS, Triples, graph_text, rows_text
 
     answer = store.answer(text, asked["most"])
     kind = "graph" if isinstance(answer, Triples) else "rows"
-    name = asked[kind]
-    if name is None:
-        return {"kind": kind, "refused": "format"}, b""
+    fitting = [name for name in asked[kind] if not isinstance(answer, bool) or name in (*TRUTH_FORMATS, "plain")]
+    if not fitting:
+        return {"kind": kind, "format": None}, b""
     if isinstance(answer, Triples):
-        text = graph_text(answer, name)
+        written = graph_text(answer, fitting[0])
     else:
-        text = _plain(answer) if name == "plain" else rows_text(answer, name)
-    return {"kind": kind, "format": name, "truncated": _truncated(answer)}, text.encode()
+        written = _plain(answer) if fitting[0] == "plain" else rows_text(answer, fitting[0])
+    return {"kind": kind, "format": fitting[0], "truncated": _truncated(answer)}, written.encode()
 
 
 def _plain(answer: Solutions | bool) -> str:
@@ -100,7 +103,8 @@ def serve(library: Library, lines: BinaryIO, out: BinaryIO) -> None:
             query = library.text_of(asked)
             store = library.store_for(query)
             _send(out, {"ready": True})
-            header, body = answered(store, query, asked)
+            with _ending(asked["seconds"]):
+                header, body = answered(store, query, asked)
         except HepagraphError as error:
             header, body = {"error": str(error)}, b""
         _send(out, {**header, "bytes": len(body)}, body)
@@ -109,6 +113,19 @@ def serve(library: Library, lines: BinaryIO, out: BinaryIO) -> None:
 def _send(out: BinaryIO, header: Json, body: bytes = b"") -> None:
     out.write(json.dumps(header).encode() + b"\n" + body)
     out.flush()
+
+
+@contextlib.contextmanager
+def _ending(seconds: float) -> Iterator[None]:
+    """End this process if a query goes on although the other, which should have ended it by then, is gone."""
+    if sys.platform == "win32":
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds + 5)  # nobody handles the signal, so the system ends the process
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _keep_within(mebibytes: int) -> None:

@@ -7,7 +7,7 @@ import json
 import queue
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock, Timer
 from typing import Any
@@ -43,7 +43,7 @@ class SparqlLimits:
 
 @dataclass(frozen=True, slots=True)
 class SparqlAnswer:
-    """``kind`` is rows or graph; ``format`` is None where the client takes none of the formats of its kind."""
+    """``kind`` is rows or graph; ``format`` is None where none of those asked for can hold the answer."""
 
     kind: str
     format: str | None
@@ -66,8 +66,8 @@ class SparqlWorkers:
         self._running: set[_Process] = set()
         self._closed = False
 
-    def ask(self, query: str, *, rows: str | None = "json", graph: str | None = "turtle") -> SparqlAnswer:
-        """Return the answer in the format for its kind.
+    def ask(self, query: str, *, rows: Sequence[str] = ("json",), graph: Sequence[str] = ("turtle",)) -> SparqlAnswer:
+        """Return the answer in the first format of its kind that can hold it; see ``ontology.answers`` for names.
 
         Raises
         ------
@@ -78,14 +78,14 @@ class SparqlWorkers:
         """
         if len(query) > self.limits.characters:
             raise QueryError(f"the query has more than {self.limits.characters} characters")
-        return self._asked({"query": query, "rows": rows, "graph": graph})
+        return self._asked({"query": query, "rows": list(rows), "graph": list(graph)})
 
-    def ask_named(self, name: str, parameters: Mapping[str, str], *, rows: str = "plain") -> SparqlAnswer:
+    def ask_named(self, name: str, parameters: Mapping[str, str], *, rows: Sequence[str] = ("plain",)) -> SparqlAnswer:
         """Return the answer to a query that the ontology brings; errors as of ``ask``."""
-        return self._asked({"name": name, "parameters": dict(parameters), "rows": rows, "graph": None})
+        return self._asked({"name": name, "parameters": dict(parameters), "rows": list(rows), "graph": []})
 
     def _asked(self, what: Json) -> SparqlAnswer:
-        asked = {**what, "most": self.limits.rows}
+        asked = {**what, "most": self.limits.rows, "seconds": self.limits.seconds}
         with self._process() as process:
             header, body = process.ask(asked, self.limits.seconds)
         if "error" in header:
@@ -94,7 +94,7 @@ class SparqlWorkers:
 
     def warm(self) -> None:
         """Start the first process and let it load the ontology."""
-        self.ask("ASK {}", rows="json")
+        self.ask("ASK {}")
 
     def close(self) -> None:
         """End every process; a question after that starts none."""

@@ -33,25 +33,27 @@ def coins(request: pytest.FixtureRequest, data: Path) -> Iterator[SparqlWorkers]
 
 
 def test_rows_and_graphs(coins: SparqlWorkers) -> None:
-    asked = coins.ask("ASK { ?s a fl:Source }", rows="plain")
+    asked = coins.ask("ASK { ?s a fl:Source }", rows=("plain",))
     assert (asked.kind, json.loads(asked.body)) == ("rows", {"columns": ["answer"], "rows": [[True]]})
-    graph = coins.ask("CONSTRUCT { ?s a fl:Found } WHERE { ?s a fl:Source }", graph="nt")
+    graph = coins.ask("CONSTRUCT { ?s a fl:Found } WHERE { ?s a fl:Source }", graph=("nt",))
     assert graph.kind == "graph"
     assert all(line.endswith(b"schema#Found> .") for line in graph.body.splitlines())
     assert coins.ask("DESCRIBE ?s WHERE { ?s a fl:Source }").body
 
 
 def test_too_many_rows_are_cut_and_say_so(coins: SparqlWorkers) -> None:
-    assert coins.ask("SELECT * { ?s ?p ?o } LIMIT 5", rows="csv").truncated is False
+    assert coins.ask("SELECT * { ?s ?p ?o } LIMIT 5", rows=("csv",)).truncated is False
     for text in ("SELECT * { ?s ?p ?o }", "CONSTRUCT WHERE { ?s ?p ?o }"):
-        found = coins.ask(text, rows="csv", graph="nt")
+        found = coins.ask(text, rows=("csv",), graph=("nt",))
         assert found.truncated is True
         assert len(found.body.splitlines()) == 5 + (found.kind == "rows")
 
 
 def test_a_kind_without_a_format_is_refused(coins: SparqlWorkers) -> None:
-    assert coins.ask("ASK {}", rows=None).format is None
-    assert coins.ask("CONSTRUCT WHERE { ?s ?p ?o }", graph=None).format is None
+    assert coins.ask("ASK {}", rows=()).format is None
+    assert coins.ask("ASK {}", rows=("csv",)).format is None
+    assert coins.ask("ASK {}", rows=("csv", "xml")).format == "xml"
+    assert coins.ask("CONSTRUCT WHERE { ?s ?p ?o }", graph=()).format is None
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_many_threads_share_the_processes(data: Path) -> None:
     try:
         with ThreadPoolExecutor(8) as pool:
             asked = [f"SELECT ?x WHERE {{ BIND ({number} AS ?x) }}" for number in range(40)]
-            found = list(pool.map(lambda text: json.loads(workers.ask(text, rows="plain").body)["rows"], asked))
+            found = list(pool.map(lambda text: json.loads(workers.ask(text, rows=("plain",)).body)["rows"], asked))
         assert found == [[[number]] for number in range(40)]
     finally:
         workers.close()
