@@ -92,7 +92,7 @@ Answer = Solutions | Triples | bool
 
 def first(found: Iterable[Any], most: int) -> tuple[list[Any], bool]:
     """Return at most so many items, and whether there are more."""
-    kept = []
+    kept: list[Any] = []
     for item in found:
         if len(kept) == most:
             return kept, True

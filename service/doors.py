@@ -152,7 +152,7 @@ class Doors:
         """Return an entity's most telling findings, its closest look-alike, and what tells the two apart."""
         from hepagraph.inference.archetype import archetype
 
-        setting = {"patient": patient, "exam": exam, "lesions": [{"findings": {}}]}
+        setting: Json = {"patient": patient, "exam": exam, "lesions": [{"findings": {}}]}
         case = self.reasoner.read({name: value for name, value in setting.items() if value})
         found = archetype(self.reasoner, entity, case=case, differential=differential)
         return {**found.to_dict(), "model": dict(self.reasoner.model)}

@@ -6,12 +6,9 @@ data that a query needs is loaded, which takes time but is nobody's fault, then 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hepagraph.ontology.errors import HepagraphError
@@ -21,6 +18,7 @@ if TYPE_CHECKING:
     from hepagraph.ontology.stores import Store
 
 Json = dict[str, Any]
+LOADING_SECONDS = 180.0  # rdflib takes half a minute to read the compiled layer of the packaged ontology
 
 
 class Library:
@@ -101,10 +99,11 @@ def serve(library: Library, lines: BinaryIO, out: BinaryIO) -> None:
         asked = json.loads(line)
         try:
             query = library.text_of(asked)
+            _end_after(LOADING_SECONDS)
             store = library.store_for(query)
             _send(out, {"ready": True})
-            with _ending(asked["seconds"]):
-                header, body = answered(store, query, asked)
+            _end_after(asked["seconds"])
+            header, body = answered(store, query, asked)
         except HepagraphError as error:
             header, body = {"error": str(error)}, b""
         _send(out, {**header, "bytes": len(body)}, body)
@@ -115,17 +114,14 @@ def _send(out: BinaryIO, header: Json, body: bytes = b"") -> None:
     out.flush()
 
 
-@contextlib.contextmanager
-def _ending(seconds: float) -> Iterator[None]:
-    """End this process if a query goes on although the other, which should have ended it by then, is gone."""
-    if sys.platform == "win32":
-        yield
-        return
-    signal.setitimer(signal.ITIMER_REAL, seconds + 5)  # nobody handles the signal, so the system ends the process
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+def _end_after(seconds: float) -> None:
+    """Let the system end this process if a query goes on although the other, which should have ended it, is gone."""
+    if sys.platform != "win32":
+        import resource
+        import time
+
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 5, hard))
 
 
 def _keep_within(mebibytes: int) -> None:

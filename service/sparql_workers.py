@@ -13,9 +13,9 @@ from threading import Lock, Timer
 from typing import Any
 
 from hepagraph.ontology.errors import QueryError
+from hepagraph.service.sparql_worker import LOADING_SECONDS
 
 Json = dict[str, Any]
-LOADING_SECONDS = 180.0  # rdflib takes half a minute to read the compiled layer of the packaged ontology
 
 
 class QueryTimeoutError(QueryError):
@@ -172,10 +172,10 @@ class _Process:
     def _header(self, seconds: float, what: str) -> tuple[Json, bytes]:
         """Return the next header and what follows it; a process that does not answer in time is ended."""
         assert self._child.stdout is not None  # noqa: S101
-        late = []
+        too_long = []
 
         def stop() -> None:
-            late.append(True)
+            too_long.append(True)
             self._child.kill()
 
         timer = Timer(seconds, stop)
@@ -190,6 +190,6 @@ class _Process:
         if header and len(body) == header.get("bytes", 0):
             return header, body
         self.end()
-        if late:
+        if too_long:
             raise QueryTimeoutError(f"{what} took longer than {seconds:g} seconds; ask for less, or add a LIMIT")
         raise QueryMemoryError(f"{what} needed more memory than there is for it; ask for less")

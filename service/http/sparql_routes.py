@@ -17,8 +17,8 @@ from hepagraph.service.http.bodies import media_type, raw_body
 from hepagraph.service.http.openapi import problems
 from hepagraph.service.http.problems import RETRY, RequestError
 from hepagraph.service.http.work import Workbench
+from hepagraph.service.sparql_worker import LOADING_SECONDS
 from hepagraph.service.sparql_workers import (
-    LOADING_SECONDS,
     BusyError,
     QueryMemoryError,
     QueryTimeoutError,

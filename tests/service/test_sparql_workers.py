@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -137,3 +139,16 @@ def test_many_threads_share_the_processes(data: Path) -> None:
         assert found == [[[number]] for number in range(40)]
     finally:
         workers.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of processor time there")
+def test_an_endless_query_ends_even_if_nobody_is_left_to_end_it(data: Path) -> None:
+    settings = {"ontology": str(data / "skin"), "engine": "oxigraph", "mebibytes": 2048}
+    command = [sys.executable, "-m", "hepagraph.service.sparql_worker", json.dumps(settings)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin and child.stdout
+        child.stdout.readline()
+        asked = {"query": ENDLESS, "most": 5, "seconds": 0.5, "rows": ["json"], "graph": []}
+        child.stdin.write(json.dumps(asked).encode() + b"\n")
+        child.stdin.flush()
+        assert child.wait(timeout=120) != 0
