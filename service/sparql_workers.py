@@ -136,7 +136,7 @@ class _Process:
 
     def __init__(self, settings: Json) -> None:
         self._child = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "hepagraph.service.sparql_worker", json.dumps(settings)],
+            [sys.executable, "-P", "-m", "hepagraph.service.sparql_worker", json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -54,6 +54,12 @@ def as_lines(context: schemathesis.SerializationContext, value: Any) -> bytes:
     return b"".join(json.dumps(item).encode() + b"\n" for item in items)
 
 
+@schemathesis.serializer("application/sparql-query")
+def as_query(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """Return a text as it is, and anything else as JSON."""
+    return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace")
+
+
 def fuzz(url: str, requests_wanted: int, seed: int) -> tuple[collections.Counter[str], dict[str, str]]:
     """Return how many requests had which operation and status, and the failures by operation, check and title."""
     description = httpx.get(f"{url}/openapi.json", headers=HEADERS).json()

@@ -357,3 +357,38 @@ def test_the_processes_end_with_the_server(coin: Any, data: Path, running: Any) 
         (process,) = made[0]._running
         assert not process.ended
     assert process.ended
+
+
+@pytest.mark.filterwarnings("ignore")  # what the generator's own libraries deprecate
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+def test_generated_requests_break_nothing(client: httpx.Client, method: str, mode: str) -> None:
+    import hypothesis
+    import schemathesis
+    from schemathesis.checks import CHECKS
+
+    @schemathesis.serializer("application/sparql-query")
+    def as_text(context: schemathesis.SerializationContext, value: Any) -> bytes:
+        return (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace")
+
+    description = client.get("/openapi.json").raise_for_status().json()
+    operation = schemathesis.openapi.from_dict(description)["/sparql"][method]
+    checks = CHECKS.get_by_names(["not_a_server_error", "status_code_conformance", "content_type_conformance"])
+    statuses = set()
+
+    @hypothesis.seed(1)
+    @hypothesis.settings(
+        max_examples=40,
+        deadline=None,
+        database=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
+    def ask(case: Any) -> None:
+        response = case.call(base_url=str(client.base_url), timeout=60)
+        statuses.add(response.status_code)
+        case.validate_response(response, checks=checks)
+
+    ask()
+    assert statuses & {200, 400}
