@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NOT_ASSESSABLE = "not_assessable"
 _CASE_KEYS = ("id", "patient", "exam", "lesions")
+SECTIONS = ("patient", "exam", "findings", "lesion")
 _MANY = 40
 
 
@@ -97,6 +98,27 @@ class CaseReader:
             raise case_error(problems)
         return case
 
+    def inputs(self, *sections: str) -> dict[str, Variable]:
+        """Return the accepted keys of the sections: a variable's name and the key of its measurement."""
+        return _Reading(self, []).inputs(*sections)
+
+    def read_value(self, key: str, value: Any) -> tuple[Finding | None, list[Problem]]:
+        """Return what one value says under a key of ``inputs``, and what is wrong with it."""
+        problems: list[Problem] = []
+        return _Reading(self, problems).value(self.inputs(*SECTIONS)[key], key, value, key), problems
+
+    def read_exam(self, data: Mapping[str, Any]) -> tuple[Exam, list[Problem]]:
+        """Return one examination from its states by variable, and what is wrong with it."""
+        problems: list[Problem] = []
+        (exam,) = _Reading(self, problems).exams(dict(data), "")
+        return exam, problems
+
+    def assess(self, finding: Finding, exams: Sequence[Exam]) -> list[Problem]:
+        """Return why none of the examinations can show a finding; nothing where one can."""
+        problems: list[Problem] = []
+        _Reading(self, problems).assess(finding, exams, finding.variable)
+        return problems
+
 
 class _Reading:
     """One pass over one case; problems gather in the list that it was given."""
@@ -116,7 +138,7 @@ class _Reading:
             self._problem("missing", where, "has no lesions", advice='add "lesions": [{"findings": {...}}]')
         patient = data.get("patient", {})
         context = self._patient(patient, f"{where} / patient")
-        exams = self._exams(data.get("exam"), f"{where} / exam")
+        exams = self.exams(data.get("exam"), f"{where} / exam")
         context |= derived_findings(self.variables, exams)
         raw = data.get("lesions", [])
         if not isinstance(raw, list) or not raw:
@@ -133,19 +155,19 @@ class _Reading:
     def _patient(self, patient: Any, where: str) -> dict[str, Finding]:
         if not self._is_object(patient, where, "patient"):
             return {}
-        inputs = self._inputs("patient")
+        inputs = self.inputs("patient")
         self._keys(patient, inputs, where)
         found: dict[str, Finding] = {}
         for key, value in patient.items():
             if key in inputs and value is not None:
-                self._merge(found, self._value(inputs[key], key, value, f"{where} / {key}"), f"{where} / {key}")
+                self._merge(found, self.value(inputs[key], key, value, f"{where} / {key}"), f"{where} / {key}")
         return found
 
-    def _exams(self, data: Any, where: str) -> tuple[Exam, ...]:
+    def exams(self, data: Any, where: str) -> tuple[Exam, ...]:
         if data is None:
             return ()
         items = data if isinstance(data, list) else [data]
-        inputs = self._inputs("exam")
+        inputs = self.inputs("exam")
         exams = []
         for position, item in enumerate(items):
             place = f"{where}[{position}]" if isinstance(data, list) else where
@@ -177,13 +199,13 @@ class _Reading:
         where = f"{case_where} / lesion {name[:80]}"
         if not self._is_object(data, where, "a lesion"):
             return Lesion(name)
-        measured = {key: v for key, v in self._inputs("lesion").items() if key != v.name}
+        measured = {key: v for key, v in self.inputs("lesion").items() if key != v.name}
         self._keys(data, ("id", "findings", *measured), where)
         if "findings" not in data:
             self._problem("missing", where, "has no findings", advice='add "findings": {} when nothing was seen')
         raw = data.get("findings", {})
         raw = raw if self._is_object(raw, f"{where} / findings", "findings") else {}
-        inputs = self._inputs("findings", "lesion")
+        inputs = self.inputs("findings", "lesion")
         self._keys(raw, inputs, where, "finding ")
         pairs = [(k, v, f"{where} / {k}") for k, v in data.items() if k in measured]
         pairs += [(k, v, f"{where} / finding {k}") for k, v in raw.items() if k in inputs]
@@ -195,9 +217,9 @@ class _Reading:
             if value == NOT_ASSESSABLE:
                 hidden.append(inputs[key].name)
                 continue
-            finding = self._value(inputs[key], key, value, place)
+            finding = self.value(inputs[key], key, value, place)
             if finding is not None:
-                self._assess(finding, exams, place)
+                self.assess(finding, exams, place)
             self._merge(found, finding, place)
         for name_ in sorted(set(hidden) & set(found)):
             self._problem("contradiction", where, f"{name_} is given and also said to be not assessable")
@@ -206,7 +228,7 @@ class _Reading:
 
     # -- values -----------------------------------------------------------------------------------------------
 
-    def _value(self, variable: Variable, key: str, value: Any, where: str) -> Finding | None:
+    def value(self, variable: Variable, key: str, value: Any, where: str) -> Finding | None:
         measure = variable.measure
         if (
             measure is not None
@@ -248,7 +270,11 @@ class _Reading:
         good = bool(value)
         for spelling, weight in value.items():
             leaves = self._state(variable, spelling, where)
-            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= _as_float(weight) < float("inf"):
+            if (
+                isinstance(weight, bool)
+                or not isinstance(weight, int | float)
+                or not 0 <= _as_float(weight) < float("inf")
+            ):
                 self._problem(
                     "unit", f"{where} / {spelling}", f"likelihood {str(weight)[:40]} is not a number of at least 0"
                 )
@@ -309,7 +335,7 @@ class _Reading:
             return
         found[finding.variable] = Finding(finding.variable, both, f"{first.given}, {finding.given}")
 
-    def _assess(self, finding: Finding, exams: Sequence[Exam], where: str) -> None:
+    def assess(self, finding: Finding, exams: Sequence[Exam], where: str) -> None:
         variable = self.variables[finding.variable]
         states = [variable.states[position] for position in finding.states]
         advice = self.reader.assessability.reason_against(variable, states, exams)
@@ -343,7 +369,7 @@ class _Reading:
 
     # -- helpers ----------------------------------------------------------------------------------------------
 
-    def _inputs(self, *sections: str) -> dict[str, Variable]:
+    def inputs(self, *sections: str) -> dict[str, Variable]:
         """Return the accepted keys of the sections: a variable's name and the key of its measurement."""
         keys: dict[str, Variable] = {}
         for variable in self.variables.values():

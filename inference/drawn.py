@@ -80,8 +80,13 @@ def drawn_rows(
             tables = floored / floored.sum(axis=-1, keepdims=True)
             scope = (SUBTYPE, *skeleton.conditions(name), name)
             priors[inner[name]] = _laid_out(program, tables, scope, program.inner[inner[name]].scope)
-    weights = _drawn_weights(skeleton, network, program, drawn, vectors, kept, draws)
-    return Rows(codes, every, stacks, weights, priors, every)
+    above = {name for node in (ENTITY, SUBTYPE) for name in network.tables[node].parents}
+    if only is None or above.intersection(only):
+        weights, context = _drawn_weights(skeleton, network, program, drawn, vectors, kept, draws), every
+    else:  # none of what the weights are made of is drawn: once is enough
+        fixed = {name: table[:1] for name, table in drawn.items()}
+        weights, context = _drawn_weights(skeleton, network, program, fixed, vectors, kept, 1), np.zeros_like(every)
+    return Rows(codes, context, stacks, weights, priors, every)
 
 
 def _drawn_tables(

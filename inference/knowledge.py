@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.model import Artifact
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.files import content_hash, find_ontology
+from hepagraph.ontology.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hepagraph.inference.compiling import Skeleton
     from hepagraph.inference.reconciling import Progress
 
-_READING = RLock()
+_READING = ForkSafeLock()
 
 
 class Knowledge:
@@ -40,6 +40,15 @@ class Knowledge:
         self._fit = fit
         self._graph = graph
         self._skeleton = skeleton
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What can be read again from the folder does not travel.
+        kept = {**vars(self)}
+        return kept if self._folder is None else {**kept, "_graph": None, "_skeleton": None}
+
+    def fitted(self, fit: Artifact) -> Knowledge:
+        """Return the same with what was found when it was compiled, so that no copy needs to fit again."""
+        return Knowledge(self._folder, self._sha256, fit=fit, graph=self._graph, skeleton=self._skeleton)
 
     @property
     def graph(self) -> nx.MultiDiGraph[str]:

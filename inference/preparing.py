@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -98,8 +99,8 @@ def _own_prior(
                     "unknown_key", f"{name!r} is not in the differential", tuple(entities), nearest(name, entities)
                 )
             )
-        elif not 0 < float(weight) < float("inf"):
-            problems.append(_problem("unit", f"{name}: {weight!r} is no positive number"))
+        elif not _is_weight(weight):
+            problems.append(_problem("unit", f"{name}: {str(weight)[:40]} is no positive number"))
     missing = [entity for entity in entities if entity not in prior]
     if missing:
         problems.append(
@@ -111,8 +112,13 @@ def _own_prior(
         known = all(problem.kind == "unknown_key" for problem in problems)
         raise (UnknownKeyError if known else CaseError)(problems)
     before = network.engine.marginals(context, [ENTITY]).posterior[ENTITY]
-    ratio = [prior[e] / p if e in prior else 0.0 for e, p in zip(network.states[ENTITY], before, strict=True)]
+    top = max(prior.values())
+    ratio = [prior[e] / top / p if e in prior else 0.0 for e, p in zip(network.states[ENTITY], before, strict=True)]
     return np.array(ratio) / max(ratio)
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max
 
 
 def _problem(

@@ -52,6 +52,10 @@ class Options:
 class Reasoner:
     """One compiled ontology, ready to answer. Immutable; share it between threads.
 
+    It may be pickled (about 30 MB; the graph is not in it and is read again from the ontology's folder where it is
+    asked for), sent to other processes, and used after a fork once it has answered (Python itself does not survive a
+    fork while another thread imports). A copy is the reasoner itself.
+
     Examples
     --------
     >>> reasoner = Reasoner.load()                                          # doctest: +SKIP
@@ -90,7 +94,17 @@ class Reasoner:
         folder = ontology_folder(directory)
         sha256 = content_hash(find_ontology(folder))
         knowledge = Knowledge(folder, sha256)
-        return cls(compile_model(knowledge.compiled(progress), ontology_sha256=sha256), knowledge)
+        model = compile_model(knowledge.compiled(progress), ontology_sha256=sha256)
+        return cls(model, knowledge.fitted(model.fit))
+
+    def __copy__(self) -> Reasoner:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Reasoner:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"compiled": self.compiled, "knowledge": self.knowledge}
 
     @property
     def network(self) -> Network:
@@ -184,7 +198,12 @@ class Reasoner:
         return CaseResult(found.id, lesions, self.model)
 
     def score(
-        self, codes: Mapping[str, NDArray[np.integer[Any]]], *, differential: str | None = None, threads: int = 1
+        self,
+        codes: Mapping[str, NDArray[np.integer[Any]]],
+        *,
+        vectors: Mapping[str, Array] | None = None,
+        differential: str | None = None,
+        threads: int = 1,
     ) -> tuple[Array, Array]:
         """Return what ``posterior`` would of many single lesions given as codes, and log P(findings), in one call.
 
@@ -193,6 +212,9 @@ class Reasoner:
         codes
             For each variable, of patient or lesion, an integer array, shape (rows,): the position of the state that
             was reported, negative for not stated. Reports err as in ``posterior``.
+        vectors
+            By variable, what further codes mean: likelihood vectors, shape (codes, states), largest entry one; the
+            first has the number of states as its code. So groups, lists and soft findings can be scored.
         threads
             How many threads share the rows.
 
@@ -210,12 +232,17 @@ class Reasoner:
             A variable is not known, or codes are out of range or of different length.
         """
         network, entities = self.network, self.entities(differential)
-        errors = {
-            n: reading_error(base, network.reporting_error) for n, base in network.base_rates.items() if n in codes
-        }
+        meanings = {}
+        for name in codes:
+            more = (vectors or {}).get(name)
+            base = network.base_rates.get(name)
+            if more is not None or base is not None:
+                said = np.eye(len(network.states.get(name, ())))
+                said = said if more is None else np.vstack([said, more])
+                meanings[name] = said if base is None else said @ reading_error(base, network.reporting_error)
         rows = [network.states[ENTITY].index(entity) for entity in entities]
         member = np.isin(np.arange(len(network.states[ENTITY])), rows).astype(np.float64)
-        found, log = network.engine.score(codes, meanings=errors, given={ENTITY: member}, threads=threads)
+        found, log = network.engine.score(codes, meanings=meanings, given={ENTITY: member}, threads=threads)
         return found[:, rows], log
 
     def query(
@@ -277,7 +304,7 @@ class Reasoner:
         network, likelihood = self.network, evidence.likelihood
         answer = network.engine.marginals(likelihood, [ENTITY, SUBTYPE, *network.variables("mechanism")])
         posterior = self._by_entity(answer.posterior[ENTITY], entities)
-        subtypes = dict(zip(network.states[SUBTYPE], map(float, answer.posterior[SUBTYPE]), strict=True))
+        subtypes = dict(zip(network.states[SUBTYPE], map(_probability, answer.posterior[SUBTYPE]), strict=True))
         subtypes = {s: p for s, p in subtypes.items() if network.parent_of[s] in entities}
         surprise = self._surprise(lesion, evidence, options) if options.surprise else None
         intervals, parts = self._interval(likelihood, entities, options)
@@ -285,7 +312,7 @@ class Reasoner:
             id=lesion.id,
             posterior=posterior,
             subtype=dict(sorted(subtypes.items(), key=lambda item: -item[1])),
-            mechanisms={m: float(answer.posterior[m][-1]) for m in network.variables("mechanism")},
+            mechanisms={m: _probability(answer.posterior[m][-1]) for m in network.variables("mechanism")},
             evidence_log=answer.evidence_log,
             reasons=self._reasons(case, lesion, likelihood, posterior, answer) if options.reasons else (),
             interval=intervals,
@@ -330,7 +357,7 @@ class Reasoner:
         return check_findings(network, given, findings, policy, confusion=errors, seed=options.seed)
 
     def _by_entity(self, values: Array, entities: tuple[str, ...]) -> dict[str, float]:
-        found = dict(zip(self.network.states[ENTITY], map(float, values), strict=True))
+        found = dict(zip(self.network.states[ENTITY], map(_probability, values), strict=True))
         return {entity: found[entity] for entity in entities}
 
     def _warnings(self, lesion: Lesion, surprise: SurpriseReport | None) -> tuple[ResultWarning, ...]:
@@ -404,6 +431,11 @@ class Reasoner:
         found = self.network.statements(name, subtype)
         relevant = [statement for statement in found if speaks_of_it(statement)] or list(found)
         return tuple(sorted(relevant, key=lambda s: (s.grade, -(s.n or 0), s.id)))
+
+
+def _probability(value: float) -> float:
+    """Return the number, and one where rounding has left it a trifle above."""
+    return min(float(value), 1.0)
 
 
 def _log_odds(values: Array, row: int) -> float:

@@ -23,6 +23,10 @@ class MissingExtraError(HepagraphError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional library. Install it with: pip install 'hepagraph[{extra}]'")
+        self._given = (what, extra)
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), self._given
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,9 @@ class CaseError(HepagraphError, ValueError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[CaseError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
 
 
 class UnknownKeyError(CaseError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,20 +42,28 @@ class Rows:
     rows: tuple[tuple[Plain, ...], ...]
 
 
-def check_query(text: str) -> Query:
+READING = ("SelectQuery", "AskQuery")
+DESCRIBING = ("ConstructQuery", "DescribeQuery")
+
+
+def check_query(text: str, allowed: Collection[str] = READING) -> Query:
     """Return the parsed query, or refuse it.
 
     Raises
     ------
     QueryError
-        The text is not SPARQL, asks for another service, or is neither SELECT nor ASK.
+        The text is not SPARQL, asks for another service, or is of a kind that is not ``allowed``.
     """
+    kinds = [kind.removesuffix("Query").upper() for kind in allowed]
+    words = f"{', '.join(kinds[:-1])} and {kinds[-1]}"
     try:
         query = prepareQuery(text, initNs=PREFIXES)
+    except RecursionError:
+        raise QueryError("the query is nested too deeply") from None
     except Exception as error:  # pyparsing and rdflib raise several unrelated types
-        raise QueryError(f"the query cannot be parsed: {error}; only SELECT and ASK are answered") from None
-    if query.algebra.name not in ("SelectQuery", "AskQuery"):
-        raise QueryError(f"{query.algebra.name} is not answered; use SELECT or ASK")
+        raise QueryError(f"the query cannot be parsed: {error}; only {words} are answered") from None
+    if query.algebra.name not in allowed:
+        raise QueryError(f"{query.algebra.name} is not answered; use {words.replace(' and ', ' or ')}")
     if _calls_out(query.algebra):
         raise QueryError("the query uses SERVICE; hepagraph answers from its own ontology only")
     if query.algebra.get("datasetClause"):

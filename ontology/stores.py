@@ -10,9 +10,19 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hepagraph.ontology.answers import Answer, Solutions, Term, Triples, first
 from hepagraph.ontology.errors import MissingExtraError, OntologyError, QueryError
 from hepagraph.ontology.files import OntologyFiles
-from hepagraph.ontology.sparql import PREFIXES, Rows, check_query, plain_iri, plain_literal, run_query
+from hepagraph.ontology.sparql import (
+    DESCRIBING,
+    PREFIXES,
+    READING,
+    Rows,
+    check_query,
+    plain_iri,
+    plain_literal,
+    run_query,
+)
 from hepagraph.ontology.sssom import mapping_lines
 
 if TYPE_CHECKING:
@@ -23,10 +33,19 @@ _ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 
 class Store(Protocol):
-    """An ontology that answers SELECT and ASK queries."""
+    """An ontology that answers queries."""
 
     def query(self, text: str) -> Rows:
         """Answer a query; rows without ORDER BY come sorted, so that every store gives them alike."""
+
+    def answer(self, text: str, most: int) -> Answer:
+        """Answer a query of any kind in RDF terms, with at most so many rows or triples, in no certain order.
+
+        Raises
+        ------
+        QueryError
+            The query cannot be parsed or answered, or asks for what is not allowed (see ``check_query``).
+        """
 
     def add(self, lines: Iterable[str]) -> None:
         """Add triples given as lines of N-Triples."""
@@ -65,6 +84,25 @@ class RdflibStore:
     def query(self, text: str) -> Rows:
         """Answer a SELECT or ASK query."""
         return _in_order(text, run_query(self.graph, text))
+
+    def answer(self, text: str, most: int) -> Answer:
+        """Answer a query of any kind in RDF terms."""
+        query = check_query(text, (*READING, *DESCRIBING))
+        try:
+            found = self.graph.query(query)
+            if found.type == "ASK":
+                return bool(found.askAnswer)
+            kept, more = first(found, most)
+        except RecursionError:
+            raise QueryError("the query is nested too deeply") from None
+        except MemoryError:
+            raise QueryError("the query needs more memory than there is for it; ask for less") from None
+        except Exception as error:
+            raise QueryError(f"the query cannot be answered: {error}") from None
+        if found.type == "SELECT":
+            rows = tuple(tuple(None if value is None else _rdflib_term(value) for value in row) for row in kept)
+            return Solutions(tuple(str(name) for name in found.vars or ()), rows, more)
+        return Triples(tuple(_line(_rdflib_term(s), _rdflib_term(p), _rdflib_term(o)) for s, p, o in kept), more)
 
     def add(self, lines: Iterable[str]) -> None:
         """Add triples given as lines of N-Triples."""
@@ -114,6 +152,37 @@ class OxigraphStore:
         columns = tuple(variable.value for variable in found.variables)
         return Rows(columns, tuple(tuple(self._plain(solution[name]) for name in columns) for solution in found))
 
+    def answer(self, text: str, most: int) -> Answer:
+        """Answer a query of any kind in RDF terms."""
+        check_query(text, (*READING, *DESCRIBING))
+        try:
+            return self._answer(text, most)
+        except (SyntaxError, ValueError, OSError, RuntimeError) as error:
+            raise QueryError(f"the query cannot be answered: {error}") from None
+
+    def _answer(self, text: str, most: int) -> Answer:
+        found = self._store.query(text, prefixes=PREFIXES)  # in a frame of its own: see _rows
+        if isinstance(found, self._ox.QueryBoolean):
+            return bool(found)
+        kept, more = first(found, most)
+        if isinstance(found, self._ox.QueryTriples):
+            return Triples(tuple(_line(*(self._term(part) for part in triple)) for triple in kept), more)
+        columns = tuple(variable.value for variable in found.variables)
+        rows = (
+            tuple(None if solution[name] is None else self._term(solution[name]) for name in columns)
+            for solution in kept
+        )
+        return Solutions(columns, tuple(rows), more)
+
+    def _term(self, term: Any) -> Term:
+        if isinstance(term, self._ox.NamedNode):
+            return Term("uri", term.value)
+        if isinstance(term, self._ox.BlankNode):
+            return Term("bnode", term.value)
+        if isinstance(term, self._ox.Literal):
+            return Term("literal", term.value, "" if term.language else term.datatype.value, term.language or "")
+        raise QueryError("the answer holds a quoted triple, which has no place in SPARQL 1.1 results")
+
     def _plain(self, term: Any) -> str | int | float | bool | None:
         if term is None:
             return None
@@ -129,6 +198,18 @@ class OxigraphStore:
 
     def __len__(self) -> int:
         return len(self._store)
+
+
+def _rdflib_term(node: Any) -> Term:
+    from rdflib import BNode, Literal
+
+    if isinstance(node, Literal):
+        return Term("literal", str(node), str(node.datatype or ""), node.language or "")
+    return Term("bnode" if isinstance(node, BNode) else "uri", str(node))
+
+
+def _line(subject: Term, predicate: Term, object_: Term) -> str:
+    return f"{subject.to_turtle()} {predicate.to_turtle()} {object_.to_turtle()} .\n"
 
 
 def _in_order(text: str, rows: Rows) -> Rows:

@@ -26,12 +26,14 @@ atexit.register(gc.freeze)
 # Subcommand -> module of this package, and the name in it.
 COMMANDS = {
     "archetype": ("archetype_command", "archetype"),
+    "batch": ("batch_command", "batch"),
     "compile": ("compile_command", "compile_command"),
     "demo": ("posterior_command", "demo"),
     "evaluate": ("evaluate_command", "evaluate"),
     "evidence": ("evidence_commands", "evidence"),
     "explain": ("explain_command", "explain"),
     "export": ("export_command", "export"),
+    "mcp": ("mcp_command", "mcp"),
     "next-best": ("next_best_command", "next_best"),
     "ontology": ("ontology_commands", "ontology"),
     "posterior": ("posterior_command", "posterior"),

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.reasoner import Reasoner
+from hepagraph.ontology.locks import ForkSafeLock
 
 if TYPE_CHECKING:
     from hepagraph.inference.response import ResponseReasoner
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hepagraph.kg.rules import RuleBook
 
 Json = dict[str, Any]
-_LOADING = RLock()
+_LOADING = ForkSafeLock()
 
 
 @dataclass(frozen=True)
@@ -140,6 +140,22 @@ class Doors:
         """Return the response grade of every treated lesion."""
         reasoner = self.response_reasoner
         return reasoner.posterior(reasoner.read(case)).to_dict()
+
+    def archetype(
+        self,
+        entity: str,
+        *,
+        patient: Json | None = None,
+        exam: Sequence[Json] | None = None,
+        differential: str | None = None,
+    ) -> Json:
+        """Return an entity's most telling findings, its closest look-alike, and what tells the two apart."""
+        from hepagraph.inference.archetype import archetype
+
+        setting: Json = {"patient": patient, "exam": exam, "lesions": [{"findings": {}}]}
+        case = self.reasoner.read({name: value for name, value in setting.items() if value})
+        found = archetype(self.reasoner, entity, case=case, differential=differential)
+        return {**found.to_dict(), "model": dict(self.reasoner.model)}
 
     def model(self) -> Json:
         """Return what answers: version, hash of the ontology, differentials, sizes, and what it is not."""

@@ -51,14 +51,14 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def write_output(text: str, output: str | None) -> None:
+def write_output(content: str | bytes, output: str | None) -> None:
     """Write to standard output, or to a file that appears whole or not at all."""
     if output is None or output == "-":
-        click.echo(text, nl=False)
+        click.echo(content, nl=False)
         return
     partial = Path(f"{output}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
         try:
             partial.replace(output)
         finally:

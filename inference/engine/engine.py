@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from hepagraph.inference import elimination
 from hepagraph.inference.batch import BatchMarginals, batch_marginals, batch_size, refuse_impossible
 from hepagraph.inference.elimination import Marginals, impossible_evidence
-from hepagraph.inference.engine.evidence import evidence_rows, single_evidence
+from hepagraph.inference.engine.evidence import coded_contexts, evidence_rows, single_evidence
 from hepagraph.inference.engine.native import NativeKernel, library
 from hepagraph.inference.engine.numpy_kernel import NumpyKernel
 from hepagraph.inference.engine.program import Program, TooWideError, compile_program, fold_private
-from hepagraph.inference.engine.rows import Answers, Joints, Rows, Stack, Wanted, context_rows, stack_of
+from hepagraph.inference.engine.rows import Answers, Joints, Rows, Stack, Wanted, stack_of
 from hepagraph.inference.engine.whatifs import Survey
 from hepagraph.inference.model import FOLDED, FULL
 from hepagraph.inference.network import ENTITY, SUBTYPE, Table
@@ -61,6 +61,13 @@ class Engine:
         self.tables, self._latent, self._programs = tables, tuple(latent), programs or {}
         self.native = library() is not None if native is None else native
         self._kernels: dict[tuple[int, type], Kernel] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Kernels hold addresses in this process, and whether there is a native one is for the other to say.
+        return {"tables": self.tables, "_latent": self._latent, "_programs": {**self._programs}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, native=library() is not None, _kernels={})
 
     @cached_property
     def program(self) -> Program | None:
@@ -311,6 +318,7 @@ class Engine:
         stacks = {
             program.position[name]: stack_of(program, program.position[name], np.asarray(vectors, dtype=np.float64))
             for name, vectors in (meanings or {}).items()
+            if name in program.position
         }
         shared = evidence_rows(program, given or {}, 1)
         with ThreadPoolExecutor(max_workers=threads) as pool:
@@ -406,28 +414,18 @@ class Engine:
             array = np.asarray(values)
             if name in program.position:
                 found[:, program.position[name]] = np.maximum(array, -1)
-            elif name in meanings:
-                raise OntologyError(f"the codes of {name} must be its states")
             else:
                 above[program.above.index(name)] = np.maximum(array, -1)
         if shared.weights is not None:
             if any((code >= 0).any() for code in above):
                 raise OntologyError("give each context either for all rows alike or as codes")
-            context = np.zeros(count, dtype=np.int64)
+            context, weights = np.zeros(count, dtype=np.int64), shared.weights
         else:
-            context = _contexts_of(program, above, shared, count)
-        return Rows(found, context, {**shared.stacks, **stacks}, shared.weights)
+            context, weights = coded_contexts(program, above, meanings, shared.context, count)
+        return Rows(found, context, {**shared.stacks, **stacks}, weights)
 
 
 def _of_lanes(answers: Answers) -> Array:
     if answers.lanes is None:
         raise ValueError("the kernel was not asked for lanes")
     return answers.lanes
-
-
-def _contexts_of(program: Program, above: list[NDArray[np.int64]], shared: Rows, count: int) -> NDArray[np.int64]:
-    """Return the rows' contexts; a context that all rows share stands where a row has no code of its own."""
-    sizes = program.weights.shape[: len(program.above)]
-    common = np.unravel_index(int(shared.context[0]), sizes) if sizes else ()
-    codes = [np.where(code < 0, int(c), code) for code, c in zip(above, common, strict=True)]
-    return context_rows(program, codes, count)

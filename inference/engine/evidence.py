@@ -184,3 +184,48 @@ def soft_weights(program: Program, given: Sequence[int | Array]) -> Array:
         if not isinstance(vector, int):
             found = np.tensordot(vector, found, axes=1)
     return np.asarray(found)
+
+
+def coded_contexts(
+    program: Program,
+    codes: Sequence[NDArray[np.int64]],
+    meanings: Mapping[str, Array],
+    shared: NDArray[np.int64],
+    count: int,
+) -> tuple[NDArray[np.int64], Array | None]:
+    """Return which weights each row reads, shape (rows,), and the weights where they are not the program's.
+
+    Parameters
+    ----------
+    codes
+        For each context above, shape (rows,): a state, or a row of ``meanings``; -1 where not known.
+    meanings
+        By name, the likelihood vectors that codes stand for, shape (codes, states), largest entry one.
+    shared
+        The row of the program's weights that holds where a row has no code of its own, shape (1,).
+    count
+        The number of rows.
+    """
+    sizes = program.weights.shape[: len(program.above)]
+    common = np.unravel_index(int(shared[0]), sizes) if sizes else ()
+    vectors = [np.asarray(meanings.get(n, np.empty((0, 0))), dtype=np.float64) for n in program.above]
+    plain = [_plain_codes(v, size - 1) for v, size in zip(vectors, sizes, strict=True)]
+    codes = [np.where(c < 0, c, p[np.maximum(c, 0)]) for c, p in zip(codes, plain, strict=True)]
+    codes = [np.where(c == -1, int(whole), c) for c, whole in zip(codes, common, strict=True)]
+    if not any((c < -1).any() for c in codes):
+        return context_rows(program, codes, count), None
+    first, case = distinct_rows(np.column_stack(codes))
+    given = [
+        [v[-2 - int(c[row])] if c[row] < -1 else int(c[row]) for c, v in zip(codes, vectors, strict=True)]
+        for row in first
+    ]
+    return case, np.stack([soft_weights(program, one) for one in given])
+
+
+def _plain_codes(vectors: Array, states: int) -> NDArray[np.int64]:
+    """Return for each vector the state it leaves, -1 where it says nothing, else -2 less its position."""
+    if not len(vectors):
+        return np.arange(states, dtype=np.int64)
+    outright = (vectors == 1).any(axis=1) & (np.count_nonzero(vectors, axis=1) == 1)
+    soft = np.where((vectors == 1).all(axis=1), -1, -2 - np.arange(len(vectors)))
+    return np.where(outright, vectors.argmax(axis=1), soft).astype(np.int64)

@@ -26,6 +26,7 @@ ROUTERS = (
     ("http.question_routes", "question_router"),
     ("http.batch_routes", "batch_router"),
     ("http.status_routes", "status_router"),
+    ("http.sparql_routes", "sparql_router"),
     ("http.page_routes", "page_router"),
 )
 PUBLIC = {"security": []}

@@ -24,6 +24,7 @@ _MEANINGS = {
     401: "A bearer token is needed.",
     404: "There is nothing at this address.",
     405: "This address does not take this method.",
+    406: "The answer does not come in what the request accepts.",
     408: "The body did not come in time.",
     413: "More was sent than is answered at once.",
     415: "The body is of a kind that is not read.",

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.case import NOT_ASSESSABLE
+from hepagraph.inference.costs import burden_names
+from hepagraph.inference.network import ENTITY
 from hepagraph.service.http.questions import QUESTIONS, Question
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def reference(name: str) -> Json:
 
 def components(doors: Doors) -> Json:
     """Return every schema by name."""
-    found = {"Case": _case(doors), "ResponseCase": _response_case(doors), **_answers()}
+    found = {"Case": _case(doors), "Values": _values(doors), "ResponseCase": _response_case(doors), **_answers()}
     for question in QUESTIONS:
         found[f"{title(question)}Question"] = _question(question, doors)
     return found
@@ -64,13 +66,20 @@ def _narrowed(name: str, schema: Json, doors: Doors) -> Json:
         keys = key_sections(doors.reasoner)
         schema["items"] = {"type": "string", "enum": [n for n in doors.reasoner.reader.variables if n in keys]}
     elif name == "prior":
-        weight = {"type": "number", "exclusiveMinimum": 0, "maximum": 1e6}
+        weight = {"type": "number", "exclusiveMinimum": 0}
         schema |= _object({e: weight for e in network.differentials[network.default_differential]}, closed=True)
         schema["required"] = list(schema["properties"])
     elif name == "scenarios":
-        values = _object({}, closed=False)
-        scenario = {"name": TEXT, "values": values, "exam": {"type": "array", "items": _exam(doors)}}
+        scenario = {"name": TEXT, "values": reference("Values"), "exam": {"type": "array", "items": _exam(doors)}}
         schema["items"] = _object(scenario, required=["name"], closed=True)
+    elif name == "costs" and (costs := doors.reasoner.costs) is not None:
+        points = {"type": "number", "minimum": 0}
+        loss = {"anyOf": [{"type": "null"}, _object(dict.fromkeys(network.states[ENTITY], points), closed=True)]}
+        parts = {
+            "losses": {"type": "object", "properties": dict.fromkeys(costs.losses, loss)},
+            "burdens": _object(dict.fromkeys(burden_names(doors.reasoner), points), closed=True),
+        }
+        schema |= _object(parts, closed=True)
     return schema
 
 
@@ -83,8 +92,13 @@ def _case(doors: Doors) -> Json:
     measured = {
         k: s for k, s in _inputs(variables, "lesion", hidden=True).items() if k not in {v.name for v in variables}
     }
-    lesion = _object({"id": TEXT, "findings": findings, **measured}, required=["findings"], closed=True)
+    lesion = _object({"id": ANY, "findings": findings, **measured}, required=["findings"], closed=True)
     return _of_parts(_object(_inputs(variables, "patient"), closed=True), lesion, _exam(doors))
+
+
+def _values(doors: Doors) -> Json:
+    variables = doors.reasoner.reader.variables.values()
+    return _object(_inputs(variables, "patient", "findings", "lesion", hidden=True), closed=True)
 
 
 def _response_case(doors: Doors) -> Json:
@@ -94,13 +108,13 @@ def _response_case(doors: Doors) -> Json:
         **_inputs(reader.own.variables.values(), "patient"),
     }
     signs = _object(_inputs(reader.own.variables.values(), "findings", "lesion", hidden=True), closed=True)
-    lesion = {"id": TEXT, "findings": {"type": "object"}, "response": signs}
+    lesion = {"id": ANY, "findings": {"type": "object"}, "response": signs}
     return _of_parts(_object(patient, closed=True), _object(lesion, closed=True), _exam(doors))
 
 
 def _of_parts(patient: Json, lesion: Json, exam: Json) -> Json:
     parts = {
-        "id": {**TEXT, "description": "Comes back in the answer; otherwise neither used nor logged."},
+        "id": {"description": "Comes back in the answer, as text; otherwise neither used nor logged."},
         "patient": patient,
         "exam": {"anyOf": [exam, {"type": "array", "items": exam}, {"type": "null"}]},
         "lesions": {"type": "array", "minItems": 1, "items": lesion},

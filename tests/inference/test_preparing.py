@@ -66,8 +66,8 @@ def test_prior_of_ones_own_is_the_answer_without_findings(reasoner: Reasoner, ex
     assert answer.posterior == pytest.approx({e: w / total for e, w in prior.items()}, abs=1e-9)
 
 
-@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
-def test_bad_prior_is_refused(reasoner: Reasoner, weight: float) -> None:
+@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf"), 10**400, "y", None, [], True])
+def test_bad_prior_is_refused(reasoner: Reasoner, weight: Any) -> None:
     entities = reasoner.entities()
     case = {"lesions": [{"findings": {}}]}
     with pytest.raises(CaseError, match="no positive number"):
@@ -76,6 +76,13 @@ def test_bad_prior_is_refused(reasoner: Reasoner, weight: float) -> None:
         reasoner.posterior(case, prior=dict.fromkeys(entities[:-1], 1.0))
     with pytest.raises(UnknownKeyError, match=f"did you mean {entities[0]}"):
         reasoner.posterior(case, prior={**dict.fromkeys(entities, 1.0), entities[0][:-1]: 1.0})
+
+
+@pytest.mark.parametrize("weight", [1.7e308, 5e-324])
+def test_only_the_ratios_of_a_prior_count(reasoner: Reasoner, weight: float) -> None:
+    case, entities = {"lesions": [{"findings": {}}]}, reasoner.entities()
+    (lesion,) = reasoner.posterior(case, prior=dict.fromkeys(entities, weight)).lesions
+    assert lesion.posterior == pytest.approx(dict.fromkeys(entities, 1 / len(entities)))
 
 
 def test_the_examination_decides_what_it_can(reasoner: Reasoner) -> None:

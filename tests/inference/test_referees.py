@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference import Reasoner, marginals
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
-from hepagraph.inference.pgmpy_model import network_text, pgmpy_posterior, to_pgmpy
+from hepagraph.inference.pgmpy_model import pgmpy_posterior, to_pgmpy
 from hepagraph.inference.reporting import reported
 
 Array = NDArray[np.float64]
@@ -83,33 +81,3 @@ def test_pyagrum_agrees_on_the_real_network(reasoner: Reasoner) -> None:
         wanted = engine.posterior(ENTITY).toarray()
         found = marginals(network.tables, likelihood, [ENTITY]).posterior[ENTITY]
         np.testing.assert_allclose(found, wanted, atol=1e-9)
-
-
-@pytest.mark.parametrize("file_format", ["xdsl", "bif", "xmlbif", "net"])
-def test_exports_read_back_with_names_and_numbers(skin: Reasoner, tmp_path: Path, file_format: str) -> None:
-    with warnings.catch_warnings(action="ignore"):
-        from pgmpy import readwrite
-
-        path = tmp_path / f"network.{file_format}"
-        path.write_text(network_text(skin.network, file_format))
-        again = getattr(readwrite, f"{file_format.upper()}Reader")(str(path)).get_model()
-    assert set(again.nodes) == set(skin.network.states)
-    tolerance = 1e-8 if file_format == "net" else 1e-9  # pgmpy rounds NET to eight decimals
-    for name, table in skin.network.tables.items():
-        cpd = again.get_cpds(name)
-        for states in np.ndindex(table.values.shape):
-            at = {v: skin.network.states[v][s] for v, s in zip(table.scope, states, strict=True)}
-            assert cpd.get_value(**at) == pytest.approx(table.values[states], abs=tolerance)
-
-
-def test_uai_holds_every_number(skin: Reasoner) -> None:
-    words = network_text(skin.network, "uai").split()
-    assert words[0] == "BAYES"
-    assert int(words[1]) == len(skin.network.states)
-    wanted = np.sort(np.concatenate([table.values.ravel() for table in skin.network.tables.values()]))
-    numbers = np.sort([float(word) for word in words[-_table_words(skin.network) :] if "." in word or "e" in word])
-    np.testing.assert_allclose(numbers, wanted, atol=1e-9)
-
-
-def _table_words(network: Network) -> int:
-    return sum(table.values.size + 1 for table in network.tables.values())

@@ -246,8 +246,29 @@ def test_export_writes_whole_files_or_none(data: Path, tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 100
     done = run("export", "--format", "dot", "-o", str(tmp_path / "no" / "where"), "--ontology", coin)
     assert done.returncode == 2
+    assert run("export", "--format", "dot", "--input", "codes", "--ontology", coin).returncode == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dot", "graphml", "jsonld", "mermaid", "xdsl"]
     assert run("export", "--format", "dot", "--around", "tosss", "--ontology", coin).returncode == 2
+
+
+def test_uai_has_its_names_beside_it(data: Path, tmp_path: Path) -> None:
+    written = run("export", "--format", "uai", "-o", str(tmp_path / "coin.uai"), "--ontology", str(data / "coin"))
+    assert written.returncode == 0
+    names = json.loads((tmp_path / "coin.uai.names.json").read_text(encoding="utf-8"))
+    sizes = [len(variable["states"]) for variable in names["variables"]]
+    assert (tmp_path / "coin.uai").read_text(encoding="utf-8").splitlines()[2] == " ".join(map(str, sizes))
+    assert names["notice"]
+    printed = run("export", "--format", "uai", "--ontology", str(data / "coin"))
+    assert printed.stdout.startswith(b"BAYES\n")
+    assert b"keeps no names" in printed.stderr
+
+
+def test_onnx_is_written_as_bytes(data: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    command = ("export", "--format", "onnx", "--ontology", str(data / "coin"))
+    assert run(*command, "-o", str(tmp_path / "coin.onnx")).returncode == 0
+    assert run(*command).stdout == (tmp_path / "coin.onnx").read_bytes()
+    assert onnx.load(tmp_path / "coin.onnx").producer_name == "hepagraph"
 
 
 def test_demo_ends_with_bars_reasons_and_sources() -> None:

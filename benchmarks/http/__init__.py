@@ -1,0 +1,1 @@
+"""How the HTTP server bears generated requests, load and overload."""

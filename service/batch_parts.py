@@ -1,0 +1,104 @@
+"""What a batch has finished so far, kept beside its result, so that a run that was cut off can go on.
+
+``RESULT.parts`` holds a manifest and one Arrow file a chunk, each written under another name, flushed, and renamed: a
+part that is there is whole. Only a run with the manifest's key uses them. Two runs that meet make the same files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hepagraph.service.batch_sources import arrow
+
+MANIFEST = "manifest.json"
+_METADATA = b"hepagraph"
+
+
+class Parts:
+    """The finished chunks of one batch; ``description`` says what makes its result, with a key."""
+
+    def __init__(self, target: str, description: Mapping[str, Any]) -> None:
+        self.target = Path(target)
+        self.folder = Path(f"{target}.parts")
+        self._description = description
+
+    def finished(self) -> bool:
+        """Return whether the result is there, made from the same input by the same model and options."""
+        pa = arrow()
+        try:
+            metadata = pa.parquet.read_schema(self.target).metadata or {}
+            return bool(json.loads(metadata[_METADATA])["key"] == self._description["key"])
+        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+            return False
+
+    def open(self) -> set[int]:
+        """Make the folder, throw away parts of any other run, and return the numbers of the chunks that are done."""
+        if not self.checked:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._whole(self.folder / MANIFEST) as stream:
+                stream.write(json.dumps(self._description, indent=1).encode())
+        found = (re.fullmatch(r"part-(\d+)\.arrow", path.name) for path in self.folder.iterdir())
+        return {int(match[1]) for match in found if match}
+
+    @property
+    def checked(self) -> bool:
+        """Whether a run with the same key has begun to score, and so has found every row good."""
+        return bool(self._manifest().get("key") == self._description["key"])
+
+    def read(self, number: int) -> Any:
+        """Return the Arrow table of a finished chunk."""
+        with arrow().ipc.open_file(self._path(number)) as stream:
+            return stream.read_all()
+
+    def write(self, number: int, table: Any) -> None:
+        """Keep the table of a chunk."""
+        with self._whole(self._path(number)) as stream, arrow().ipc.new_file(stream, table.schema) as writer:
+            writer.write_table(table)
+
+    @contextlib.contextmanager
+    def result(self, schema: Any) -> Iterator[Any]:
+        """Open a Parquet writer for the result, which takes its place, and the parts go, when all is well."""
+        keep = {name: self._description[name] for name in ("key", "model", "options")}
+        marked = schema.with_metadata({**(schema.metadata or {}), _METADATA: json.dumps(keep)})
+        with (
+            self._whole(self.target) as stream,
+            arrow().parquet.ParquetWriter(stream, marked, compression="zstd") as writer,
+        ):
+            yield writer
+        self.remove()
+
+    def remove(self) -> None:
+        """Remove all parts."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"part-{number:06d}.arrow"
+
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            found = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    @contextlib.contextmanager
+    def _whole(self, path: Path) -> Iterator[Any]:
+        """Open a file that takes its place whole or not at all; it waits among the parts."""
+        partial = self.folder / f"{uuid.uuid4().hex}.partial"
+        try:
+            with partial.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,122 @@
+"""Score a file of any length in bounded memory, and go on where a run was cut off."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hepagraph.inference.reasoner import Reasoner
+from hepagraph.ontology.errors import CaseError, HepagraphError, Problem
+from hepagraph.service.batch_job import BatchJob, BatchReport, describe
+from hepagraph.service.batch_parts import Parts
+from hepagraph.service.batch_scoring import PROBLEM, ChunkScorer
+from hepagraph.service.batch_sources import Chunk, open_source
+
+T = TypeVar("T")
+Advance = Callable[[int], None]
+SHOWN = 50
+
+
+def check_file(reasoner: Reasoner, job: BatchJob, *, threads: int = 1, advance: Advance | None = None) -> int:
+    """Read every row and return how many there are; where ``bad_rows`` is ``error`` a bad one is refused.
+
+    Nothing is written. A file that an earlier run with the same input, model and options has checked is not read again.
+
+    Raises
+    ------
+    CaseError
+        A column is not known, or rows are bad: the error names the first ones (from 0), with column and value.
+    """
+    source = open_source(job.source)
+    scorer = ChunkScorer(reasoner, source, job.options)
+    parts = Parts(job.target, describe(job, reasoner))
+    if job.options.bad_rows != "error" or parts.checked or parts.finished():
+        return source.rows or 0
+    rows, problems = 0, list[Problem]()
+    with ThreadPoolExecutor(threads) as pool:
+        chunks = source.chunks(job.options.rows, scorer.findings)
+        for size, found in _in_order(pool, threads, chunks, lambda chunk: (_length(chunk), scorer.check(chunk))):
+            problems += found
+            rows += size
+            if len(problems) >= SHOWN:
+                break
+            if advance is not None:
+                advance(size)
+    if problems:
+        raise CaseError(problems[:SHOWN])
+    return rows
+
+
+def score_file(reasoner: Reasoner, job: BatchJob, *, threads: int = 1, advance: Advance | None = None) -> BatchReport:
+    """Score a file whose rows are good, or that may have bad ones, and write the result; see ``check_file``.
+
+    A result that is there already is left; finished parts of a run that was cut off are used. ``advance`` is told of
+    rows that are done.
+
+    Raises
+    ------
+    CaseError
+        As ``check_file``, for a file that was not checked.
+    HepagraphError
+        The result cannot be written.
+    """
+    source = open_source(job.source)
+    scorer = ChunkScorer(reasoner, source, job.options)
+    parts = Parts(job.target, describe(job, reasoner))
+    try:
+        if parts.finished():
+            parts.remove()
+            return BatchReport(source.rows or 0, was_done=True)
+        Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+        done = parts.open()
+
+        def answer(chunk: Chunk) -> Any:
+            if chunk.table is None:
+                return parts.read(chunk.number)
+            table = scorer.score(chunk)
+            parts.write(chunk.number, table)
+            return table
+
+        rows = bad = 0
+        chunks = source.chunks(job.options.rows, scorer.names, done)
+        with ThreadPoolExecutor(threads) as pool, parts.result(scorer.schema) as writer:
+            for table in _in_order(pool, threads, chunks, answer):
+                writer.write_table(table, row_group_size=max(1, len(table)))
+                rows += len(table)
+                bad += len(table) - table[PROBLEM].null_count if PROBLEM in table.schema.names else 0
+                if advance is not None:
+                    advance(len(table))
+    except CaseError:
+        parts.remove()
+        raise
+    except OSError as error:
+        if parts.finished():  # another run of the same batch was quicker
+            return BatchReport(source.rows or 0, was_done=True)
+        raise HepagraphError(f"{job.target}: cannot be written: {error.strerror or error}") from None
+    return BatchReport(rows, bad, len(done))
+
+
+def _length(chunk: Chunk) -> int:
+    table = chunk.table
+    return len(next(iter(table.values()))) if isinstance(table, dict) else len(table)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, threads: int, chunks: Iterable[Chunk], act: Callable[[Chunk], T]
+) -> Iterator[T]:
+    """Yield what ``act`` makes of the chunks, in order; no more than one a thread, and one more, are held at once."""
+    waiting: deque[Future[T]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append(pool.submit(act, chunk))
+            del chunk
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

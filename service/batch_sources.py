@@ -1,0 +1,174 @@
+"""Rows to score, in chunks of bounded size: from a Parquet file, or from JSON Lines with an object a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hepagraph.ontology.errors import CaseError, MissingExtraError, Problem
+from hepagraph.service.reading import parse_json
+
+BUFFER_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows: which chunk of the file, its first row, and the Arrow table; None where it was not asked for."""
+
+    number: int
+    first: int
+    table: Any
+
+
+def arrow() -> Any:
+    """Return the module ``pyarrow``.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtraError("scoring of Parquet files", "batch") from None
+    return pyarrow
+
+
+def open_source(path: str) -> ParquetSource | LinesSource:
+    """Return the rows of a file; one whose name ends in .jsonl or .ndjson is JSON Lines, any other Parquet."""
+    return LinesSource(path) if path.lower().endswith((".jsonl", ".ndjson")) else ParquetSource(path)
+
+
+class ParquetSource:
+    """The rows of a Parquet file. A chunk never needs more row groups than those that its rows lie in."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        with _readable(path):
+            self._file = arrow().parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+            self.names = tuple(str(name) for name in self._file.schema_arrow.names)
+        self.rows: int | None = int(self._file.metadata.num_rows)
+
+    def chunks(self, size: int, names: Sequence[str], skip: Collection[int] = ()) -> Iterator[Chunk]:
+        """Yield the chunks in order, with the named columns; those to skip are not read, where nothing else is."""
+        number, first = 0, 0
+        for groups, rows in self._runs(size):
+            parts = range(number, number + -(-rows // size))
+            tables = None if all(part in skip for part in parts) else self._tables(groups, size, names)
+            for part in parts:
+                count = min(size, rows - (part - number) * size)
+                table = None if tables is None else next(tables)
+                yield Chunk(part, first, None if part in skip else table)
+                first += count
+            number = parts.stop
+
+    def schema(self, names: Sequence[str]) -> Any:
+        """Return the Arrow schema of some columns."""
+        found = self._file.schema_arrow
+        return arrow().schema([found.field(name) for name in names])
+
+    def _runs(self, size: int) -> Iterator[tuple[list[int], int]]:
+        """Yield row groups to read together, and their rows: small ones are joined until a chunk is full."""
+        groups: list[int] = []
+        rows = 0
+        for group in range(self._file.metadata.num_row_groups):
+            groups.append(group)
+            rows += self._file.metadata.row_group(group).num_rows
+            if rows >= size:
+                yield groups, rows
+                groups, rows = [], 0
+        if rows:
+            yield groups, rows
+
+    def _tables(self, groups: Sequence[int], size: int, names: Sequence[str]) -> Iterator[Any]:
+        held: list[Any] = []
+        with _readable(self.path):
+            for batch in self._file.iter_batches(size, row_groups=groups, columns=list(names)):
+                held.append(batch)
+                while sum(map(len, held)) >= size:
+                    table = arrow().Table.from_batches(held)
+                    yield table[:size]
+                    held = table[size:].to_batches()
+        if held:
+            yield arrow().Table.from_batches(held)
+
+
+class LinesSource:
+    """The rows of a JSON Lines file, an object of cells a line; empty lines do not count.
+
+    Every column becomes text: a string as it is, any other value as JSON.
+    """
+
+    rows: int | None = None
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        names: dict[str, None] = {}
+        for _, row in self._rows():
+            names.update(dict.fromkeys(row))
+        self.names = tuple(names)
+
+    def chunks(self, size: int, names: Sequence[str], skip: Collection[int] = ()) -> Iterator[Chunk]:
+        """Yield the chunks in order, with the named columns as lists of JSON values."""
+        held: list[dict[str, Any]] = []
+        number = 0
+        for _, row in self._rows():
+            held.append(row)
+            if len(held) == size:
+                yield self._chunk(number, size, held, names, skip)
+                number, held = number + 1, []
+        if held:
+            yield self._chunk(number, size, held, names, skip)
+
+    def schema(self, names: Sequence[str]) -> Any:
+        """Return the Arrow schema of some columns."""
+        return arrow().schema([(name, arrow().string()) for name in names])
+
+    def _chunk(
+        self, number: int, size: int, rows: Sequence[dict[str, Any]], names: Sequence[str], skip: Collection[int]
+    ) -> Chunk:
+        if number in skip:
+            return Chunk(number, number * size, None)
+        columns = {name: [row.get(name) for row in rows] for name in names}
+        return Chunk(number, number * size, columns)
+
+    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        try:
+            with open(self.path, encoding="utf-8-sig") as stream:
+                for number, line in enumerate(stream, 1):
+                    if line.strip():
+                        yield number, _object(line, f"{self.path} line {number}")
+        except (OSError, UnicodeDecodeError) as error:
+            what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+            raise CaseError([Problem("file", self.path, what)]) from None
+
+
+def as_text(value: Any) -> str | None:
+    """Return a cell of a JSON Lines file that is passed through."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    value = parse_json(line, where)
+    if not isinstance(value, dict):
+        raise CaseError([Problem("type", where, "is no JSON object", advice="give a row as {column: cell, ...}")])
+    return value
+
+
+class _readable:  # noqa: N801
+    """Turn what Arrow says of a file that it cannot read into an error of the project."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError) or (error is not None and isinstance(error, arrow().ArrowException)):
+            what = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
+            advice = "give a Parquet file, or JSON Lines in a file that ends in .jsonl"
+            raise CaseError([Problem("file", self._path, f"cannot be read: {what}", advice=advice)]) from None
