@@ -73,6 +73,8 @@ def doors(reasoner: Reasoner) -> Doors:
 @pytest.fixture(scope="module")
 def address(doors: Doors) -> Iterator[str]:
     with served(doors, Settings()) as found:
+        while get(f"{found}ready")[0] != 200:
+            time.sleep(0.1)
         yield found
 
 
@@ -145,7 +147,7 @@ class Page:
         assert widths == pytest.approx([100 * posterior[entity] for entity in self.bars()], abs=0.01)
 
     def until(self, true: Callable[[], bool], complaint: Callable[[], str] = lambda: "") -> None:
-        for _ in range(400):
+        for _ in range(1200):
             if true():
                 return
             self.page.wait_for_timeout(50)
