@@ -30,7 +30,7 @@ PLAIN = set(
     after and another any are before complete does elsewhere few for free from given head hidden high known like low
     mixed multiple no none normal not number other over present absent round several sharp simple six third
     gradient new otherwise study technique than the typical under unknown us whole wide with yes
-    analysis behaviour change component content defined density echo eye fast half kind loss multi origin pattern
+    analysis behaviour change component content defined density echo eye fast half images kind loss multi origin pattern
     radial single site state subtypes histology compressed
     beta cell centre computed delayed dynamic effect fill iso level location margin min pool product products
     pseudo setting shape sign size target value

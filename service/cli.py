@@ -33,6 +33,7 @@ COMMANDS = {
     "evidence": ("evidence_commands", "evidence"),
     "explain": ("explain_command", "explain"),
     "export": ("export_command", "export"),
+    "fhir": ("fhir_commands", "fhir"),
     "mcp": ("mcp_command", "mcp"),
     "next-best": ("next_best_command", "next_best"),
     "ontology": ("ontology_commands", "ontology"),

@@ -1,4 +1,4 @@
-"""``hepagraph export``: the network, its scorer or the knowledge graph in other programs' formats."""
+"""``hepagraph export``: the network, its scorer, the knowledge graph or the features in other programs' formats."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NETWORK_FORMATS = ("xdsl", "bif", "xmlbif", "net", "uai")
 GRAPH_FORMATS = ("graphml", "jsonld", "dot", "mermaid")
+FINDINGS = "findings"
 NAMES = ".names.json"
 
 
@@ -23,8 +24,9 @@ NAMES = ".names.json"
     "--format",
     "file_format",
     required=True,
-    type=click.Choice([*NETWORK_FORMATS, "onnx", *GRAPH_FORMATS]),
-    help="xdsl, bif, xmlbif, net, uai: the network. onnx: its scorer. graphml, jsonld, dot, mermaid: the graph.",
+    type=click.Choice([*NETWORK_FORMATS, "onnx", *GRAPH_FORMATS, FINDINGS]),
+    help="xdsl, bif, xmlbif, net, uai: the network. onnx: its scorer. graphml, jsonld, dot, mermaid: the graph. "
+    "findings: the features as definitions for a reporting tool.",
 )
 @click.option(
     "-o",
@@ -52,7 +54,7 @@ def export(
     differential: str | None,
     ontology: str | None,
 ) -> None:
-    """Export the network, its scorer or the knowledge graph."""
+    """Export the network, its scorer, the knowledge graph or the features."""
     if around is not None and file_format not in ("graphml", "dot", "mermaid"):
         raise HepagraphError(f"--around works with graphml, dot and mermaid, not with {file_format}")
     if (inputs or differential) and file_format != "onnx":
@@ -63,7 +65,9 @@ def export(
     from hepagraph.inference import Reasoner
 
     reasoner = Reasoner.load(ontology)
-    if file_format == "onnx":
+    if file_format == FINDINGS:
+        write_output(_findings(reasoner, ontology), output)
+    elif file_format == "onnx":
         from hepagraph.inference.onnx_export import onnx_model
 
         write_output(onnx_model(reasoner, differential=differential, inputs=inputs or "codes"), output)
@@ -103,3 +107,10 @@ def _graph_text(file_format: str, around: str | None, folder: str | None) -> str
         graph = kg.neighbourhood(graph, around)
     writers = {"graphml": kg.to_graphml, "dot": kg.to_dot, "mermaid": kg.to_mermaid}
     return writers[file_format](graph)
+
+
+def _findings(reasoner: Reasoner, folder: str | None) -> str:
+    from hepagraph.service.healthcare import CodeBook, finding_definitions
+
+    definitions = finding_definitions(CodeBook.load(reasoner, folder))
+    return json.dumps(definitions, ensure_ascii=False, indent=1) + "\n"

@@ -28,6 +28,7 @@ ROUTERS = (
     ("http.status_routes", "status_router"),
     ("http.sparql_routes", "sparql_router"),
     ("http.page_routes", "page_router"),
+    ("healthcare.cds_routes", "cds_router"),
 )
 PUBLIC = {"security": []}
 STREAMED = "x-streamed"  # in openapi_extra: the body is read bit by bit, and may be larger than others
