@@ -6,6 +6,7 @@ HEPAGRAPH_SCREENSHOTS names a folder for pictures of what the tests saw.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -36,7 +37,7 @@ WEB = Path(__file__).resolve().parents[2] / "service" / "data" / "web"
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-component-update --disable-sync".split()
 PICTURES = os.environ.get("HEPAGRAPH_SCREENSHOTS")
-HOSTILE = "<img src=x onerror=\"window.hit=1\">&amp;'\" </b>"
+HOSTILE = '<img src=x onerror="window.hit=1">&amp;\'" </b>'
 browsers = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
 
 
@@ -72,6 +73,8 @@ def doors(reasoner: Reasoner) -> Doors:
 @pytest.fixture(scope="module")
 def address(doors: Doors) -> Iterator[str]:
     with served(doors, Settings()) as found:
+        while get(f"{found}ready")[0] != 200:
+            time.sleep(0.1)
         yield found
 
 
@@ -144,7 +147,7 @@ class Page:
         assert widths == pytest.approx([100 * posterior[entity] for entity in self.bars()], abs=0.01)
 
     def until(self, true: Callable[[], bool], complaint: Callable[[], str] = lambda: "") -> None:
-        for _ in range(400):
+        for _ in range(1200):
             if true():
                 return
             self.page.wait_for_timeout(50)
@@ -523,7 +526,7 @@ def test_names_landmarks_contrast_and_width(
     levels = page.page.locator("h1:visible, h2:visible, h3:visible, h4:visible")
     found = [int(tag[1]) for tag in levels.evaluate_all("all => all.map(one => one.tagName)")]
     assert found.count(1) == 1 and found[0] == 1
-    assert all(after - before <= 1 for before, after in zip(found, found[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(found))
     footer = page.page.locator("footer").bounding_box()
     assert footer["y"] + footer["height"] <= 850 + 1
     assert page.page.get_by_text(NOTICE).count() == 1
