@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SOURCES := pyproject.toml
 
-.PHONY: help demo test notebooks notebooks-save docs bench bench-guard lint types layers terms check lock clean
+.PHONY: help demo test notebooks notebooks-save docs bench bench-guard lint types layers terms check audit lock clean
 
 help:
 	@echo "make demo    answer the built-in example case"
@@ -14,6 +14,7 @@ help:
 	@echo "make notebooks  run the notebooks and compare what they say with their committed outputs; make notebooks-save renews those"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make bench   measure the engine against its peers, 10 minutes on an idle machine; make bench-guard: has it become slower?"
+	@echo "make audit   ask for known weaknesses of the locked dependencies (needs pip-audit and the network)"
 	@echo "make lock    renew requirements/*.lock (needs uv)"
 	@echo "make clean   remove .venv and build output"
 
@@ -90,6 +91,12 @@ layers: $(VENV)/.dev
 
 terms: $(VENV)/.dev
 	@$(BIN)/python .ci/check_terms.py
+
+audit:
+	@command -v pip-audit >/dev/null || { echo "make audit needs pip-audit: pip install pip-audit"; exit 1; }
+	pip-audit --strict --disable-pip --require-hashes -r requirements/core.lock
+	pip-audit --strict --disable-pip --require-hashes -r requirements/dev.lock
+	pip-audit --strict --disable-pip --require-hashes -r requirements/docs.lock
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

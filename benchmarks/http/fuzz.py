@@ -25,16 +25,20 @@ from benchmarks.http.server import HEADERS, served
 
 # How many of a thousand requests an operation gets: less where an answer takes longer.
 SHARES = {
-    "posterior": 320,
-    "explain": 160,
-    "what_if": 160,
+    "posterior": 100,
+    "explain": 140,
+    "what_if": 150,
     "next_best": 140,
-    "sensitivity": 6,
+    "sensitivity": 20,
     "recommend": 140,
-    "response": 20,
-    "batch": 80,
+    "response": 25,
+    "batch": 60,
+    "form_read": 40,
+    "form_check": 40,
+    "form_reasons": 20,
+    "form_next": 20,
 }
-OTHERS = 6
+OTHERS = 8
 NDJSON = "application/x-ndjson"
 CASE = {"$ref": "#/components/schemas/Case"}
 CHECKED = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +67,7 @@ class Lines:
         return line
 
 
-def read_flags(given: Mapping[str, str]) -> dict[str, Any]:
+def read_flags(given: Mapping[str, str], known: Sequence[str] = OPTIONS) -> dict[str, Any]:
     """Return the options of a whole batch, which stand in the query of its address.
 
     Raises
@@ -78,9 +78,9 @@ def read_flags(given: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     problems = []
     for name, text in given.items():
-        if name not in OPTIONS:
+        if name not in known:
             what = f"unknown option {name[:60]!r}"
-            problems.append(Problem("unknown_key", "query", what, OPTIONS, nearest(name, OPTIONS)))
+            problems.append(Problem("unknown_key", "query", what, tuple(known), nearest(name, known)))
         elif name == "differential":
             found[name] = text
         elif text not in FLAGS:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hepagraph.ontology.errors import Problem
-from hepagraph.service.http import batch_lines
+from hepagraph.service.http import batch_arrow, batch_lines
 from hepagraph.service.http.app import STREAMED
 from hepagraph.service.http.bodies import media_type
 from hepagraph.service.http.openapi import demo_case, problems
@@ -40,21 +40,26 @@ def batch_router(doors: Doors, settings: Settings) -> APIRouter:
     )
     async def batch(request: Request) -> Response:
         stated = media_type(request)
-        streams = request.app.state.streams
+        if stated not in (*batch_lines.MEDIA_TYPES, batch_arrow.MEDIA_TYPE):
+            allowed = (*batch_lines.MEDIA_TYPES, batch_arrow.MEDIA_TYPE)
+            problem = Problem("media_type", "Content-Type", "is not a kind of batch", allowed)
+            raise RequestError(415, "A batch is JSON Lines or an Arrow stream.", [problem])
         rows = request.app.state.metrics.rows
+
+        def count(outcome: str, number: int) -> None:
+            rows.labels(outcome).inc(number)
+
+        streams = request.app.state.streams
         pieces = received(request, settings.seconds)
-        if stated in batch_lines.MEDIA_TYPES:
-            options = batch_lines.read_flags(request.query_params)
-            doors.reasoner.entities(options.get("differential"))
-
-            def count(outcome: str, number: int) -> None:
-                rows.labels(outcome).inc(number)
-
-            answers = batch_lines.answer_lines(pieces, doors, settings, streams, options, count)
-            return Streamed(answers, NDJSON, streams)
-        allowed = batch_lines.MEDIA_TYPES
-        problem = Problem("media_type", "Content-Type", "is not a kind of batch", allowed)
-        raise RequestError(415, "A batch is JSON Lines or an Arrow stream.", [problem])
+        is_arrow = stated == batch_arrow.MEDIA_TYPE
+        options = batch_lines.read_flags(request.query_params, ("differential",) if is_arrow else batch_lines.OPTIONS)
+        differential = options.get("differential")
+        doors.reasoner.entities(differential)
+        if is_arrow:
+            answers = batch_arrow.answer_arrow(pieces, doors, settings, streams, differential, count)
+            return Streamed(answers, batch_arrow.MEDIA_TYPE, streams)
+        answers = batch_lines.answer_lines(pieces, doors, settings, streams, options, count)
+        return Streamed(answers, NDJSON, streams)
 
     return router
 
@@ -62,7 +67,8 @@ def batch_router(doors: Doors, settings: Settings) -> APIRouter:
 def _body() -> dict[str, Any]:
     line = to_line(demo_case())
     text = {"schema": {"type": "string"}, "example": line + line}
-    return {"required": True, "content": {NDJSON: text}}
+    arrow = {"schema": {"type": "string", "contentMediaType": batch_arrow.MEDIA_TYPE}}
+    return {"required": True, "content": {NDJSON: text, batch_arrow.MEDIA_TYPE: arrow}}
 
 
 def to_line(case: dict[str, Any]) -> str:
@@ -73,8 +79,11 @@ def to_line(case: dict[str, Any]) -> str:
 
 
 def _answers() -> dict[int | str, dict[str, Any]]:
-    description = "A line for every line that is not blank: an answer as from /v1/posterior, or an error."
-    good = {"description": description, "content": {NDJSON: {"schema": {"type": "string"}}}}
+    description = (
+        "A line for every line that is not blank: an answer as from /v1/posterior, or an error; of Arrow, a row a row."
+    )
+    kinds = {kind: {"schema": {"type": "string"}} for kind in (NDJSON, batch_arrow.MEDIA_TYPE)}
+    good = {"description": description, "content": kinds}
     return {200: good, **problems(400, 408, 413, 415, 422, 503)}
 
 
