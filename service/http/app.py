@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import HepagraphError, MissingExtraError
 from hepagraph.service.http.settings import Settings
@@ -30,7 +30,7 @@ ROUTERS = (
     ("http.page_routes", "page_router"),
     ("healthcare.cds_routes", "cds_router"),
 )
-PUBLIC = {"security": []}
+PUBLIC: dict[str, Any] = {"security": []}
 STREAMED = "x-streamed"  # in openapi_extra: the body is read bit by bit, and may be larger than others
 
 DESCRIPTION = """

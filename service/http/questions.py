@@ -162,7 +162,7 @@ _KINDS: dict[str, tuple[type, str]] = {
 def _fits(value: Any, schema: Json) -> bool:
     if not isinstance(value, _KINDS[schema["type"]][0]):
         return False
-    if schema["type"] != "array":
+    if not isinstance(value, list):
         return True
     return len(value) <= schema.get("maxItems", len(value)) and all(_fits(item, schema["items"]) for item in value)
 
