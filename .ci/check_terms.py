@@ -35,6 +35,7 @@ PLAIN = set(
     beta cell centre computed delayed dynamic effect fill iso level location margin min pool product products
     pseudo setting shape sign size target value
     contrast imaging modality phase primary
+    background early late motion signal
     age agent contrast_agent exam f finding findings lesion lesions m patient sex
     """.split()
 )

@@ -97,6 +97,10 @@ class Reasoner:
         model = compile_model(knowledge.compiled(progress), ontology_sha256=sha256)
         return cls(model, knowledge.fitted(model.fit))
 
+    def __repr__(self) -> str:
+        network = self.network
+        return f"<Reasoner of {len(network.tables)} variables, ontology {network.ontology_sha256[:12]}>"
+
     def __copy__(self) -> Reasoner:
         return self
 

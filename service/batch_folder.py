@@ -110,8 +110,7 @@ def _gather(
     sha256: str,
     tell: Callable[[str], None],
 ) -> list[Any]:
-    from distributed import as_completed
-
+    distributed: Any = cluster_library()
     run = uuid.uuid4().hex  # others may use the same scheduler
     futures = [
         client.submit(act, job, ontology, sha256, len(jobs), pure=False, key=f"{act.__name__}-{run}-{number}")
@@ -119,7 +118,7 @@ def _gather(
     ]
     names = {future.key: job.source for future, job in zip(futures, jobs, strict=True)}
     try:
-        for future in as_completed(futures):
+        for future in distributed.as_completed(futures):
             if future.status == "cancelled":
                 raise HepagraphError("the scheduler was lost; start the command again to go on")
             error = future.exception()
@@ -159,12 +158,24 @@ def _placed(error: CaseError, job: BatchJob, count: int) -> list[Problem]:
     return [placed(problem, job.source) if count > 1 else problem for problem in error.problems]
 
 
-@contextlib.contextmanager
-def _client(address: str | None, workers: int | None) -> Iterator[Any]:
+def cluster_library() -> Any:
+    """Return the module ``distributed``.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed.
+    """
     try:
         import distributed
     except ImportError:
         raise MissingExtraError("scoring on a cluster", "cluster") from None
+    return distributed
+
+
+@contextlib.contextmanager
+def _client(address: str | None, workers: int | None) -> Iterator[Any]:
+    distributed: Any = cluster_library()
     if address is not None:
         try:
             client = distributed.Client(address)

@@ -72,7 +72,7 @@ class ChunkScorer:
     def _findings(self, names: Sequence[str]) -> tuple[str, ...]:
         keep, drop = self._options.keep, self._options.drop
         problems = [
-            Problem("unknown_key", option, f"there is no column {name!r}", names[:40], nearest(name, names))
+            Problem("unknown_key", option, f"there is no column {name!r}", tuple(names)[:40], nearest(name, names))
             for option, chosen in (("--keep", keep), ("--drop", drop))
             for name in chosen
             if name not in names

@@ -24,7 +24,6 @@ from hepagraph.service.html_basics import (
     text,
 )
 
-
 SMALLEST = 0.0005  # points; less is noise of the arithmetic
 
 

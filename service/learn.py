@@ -23,7 +23,13 @@ from hepagraph.service.cells import array_columns, frame_columns, is_frame
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
     from sklearn.utils.multiclass import check_classification_targets
-    from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+    from sklearn.utils.validation import (
+        assert_all_finite,
+        check_consistent_length,
+        check_is_fitted,
+        column_or_1d,
+        validate_data,
+    )
 except ImportError:
     raise MissingExtraError("the scikit-learn estimator", "learn") from None
 
@@ -95,6 +101,8 @@ class EntityClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.reasoner_ = self.reasoner or Reasoner.load(self.ontology)
         self.classes_ = np.array(sorted(self._entities()))
         if y is not None:
+            if np.asarray(y).dtype.kind == "f":
+                assert_all_finite(y, input_name="y")
             check_classification_targets(y)
             y = column_or_1d(y, warn=True)
             check_consistent_length(X, y)

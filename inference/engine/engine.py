@@ -419,9 +419,8 @@ class Engine:
         if shared.weights is not None:
             if any((code >= 0).any() for code in above):
                 raise OntologyError("give each context either for all rows alike or as codes")
-            context, weights = np.zeros(count, dtype=np.int64), shared.weights
-        else:
-            context, weights = coded_contexts(program, above, meanings, shared.context, count)
+            return Rows(found, np.zeros(count, dtype=np.int64), {**shared.stacks, **stacks}, shared.weights)
+        context, weights = coded_contexts(program, above, meanings, shared.context, count)
         return Rows(found, context, {**shared.stacks, **stacks}, weights)
 
 

@@ -15,14 +15,13 @@ from hepagraph.ontology.errors import CaseError, Problem, nearest
 from hepagraph.service.explorer.fields import Field, Form, read_form
 from hepagraph.service.explorer.saying import stated
 from hepagraph.service.explorer.selections import LesionChoices, Selections, Values, read_selections, write_case
-from hepagraph.service.explorer.troubles import read_troubles
+from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
 
 if TYPE_CHECKING:
     from hepagraph.inference.reasoner import Reasoner
 
 Json = dict[str, Any]
-LONGEST = 200  # characters of an id or of a word in place of a number
 _PARTS = ("id", "patient", "exams", "lesions")
 
 
@@ -89,15 +88,15 @@ class RemoteForm:
         counted = visibility.counted(selections)
         case = write_case(counted, reader.variables)
         fields = {field.name: field for field in self.form.fields()}
+        troubles: tuple[Trouble, ...] = ()
         try:
             self.reasoner.read(case)
-            troubles, said = (), [asdict(part) for part in stated(counted, self.form)]
         except CaseError as error:
-            troubles, said = read_troubles(error.problems, reader, fields), []
+            troubles = read_troubles(error.problems, reader, fields)
         return {
             "case": case,
             "troubles": [{"text": one.text, "variables": list(one.variables)} for one in troubles],
-            "stated": said,
+            "stated": [] if troubles else [asdict(part) for part in stated(counted, self.form)],
             "closed": visibility.closed(selections),
             "waiting": [visibility.waiting(selections, lesion) for lesion in selections.lesions],
             "exams": [dict(exam) for exam in counted.exams],
@@ -142,8 +141,8 @@ class RemoteForm:
             ]
         read = [_lesion(lesion, n, of_lesion, problems) for n, lesion in enumerate(lesions, 1)]
         name = data.get("id", "case")
-        if not _is_name(name):
-            problems.append(Problem("type", "chosen / id", f"must be text of at most {LONGEST} characters"))
+        if not isinstance(name, str):
+            problems.append(Problem("type", "chosen / id", "must be text"))
         if problems:
             raise CaseError(problems)
         return Selections(name, patient, tuple(listed), tuple(read))
@@ -169,23 +168,20 @@ def _values(data: Any, fields: Iterable[Field], where: str, problems: list[Probl
         problems.append(Problem("type", where, "must be a JSON object"))
         return {}
     known = tuple(field.name for field in fields)
-    for name in data:
-        if name not in known:
-            problems.append(Problem("unknown_key", where, f"unknown key {name[:60]!r}", (), nearest(name[:60], known)))
+    problems += [
+        Problem("unknown_key", where, f"unknown key {name[:60]!r}", (), nearest(name[:60], known))
+        for name in data
+        if name not in known
+    ]
     return {name: value for name, value in data.items() if name in known and value is not None}
 
 
 def _lesion(data: Any, number: int, fields: Iterable[Field], problems: list[Problem]) -> LesionChoices:
     where = f"lesion {number}"
-    if not isinstance(data, Mapping) or not set(data) <= {"id", "values"} or not _is_name(data.get("id")):
-        what = f"must be an object with an id of at most {LONGEST} characters, and values"
-        problems.append(Problem("type", where, what))
+    if not isinstance(data, Mapping) or not set(data) <= {"id", "values"} or not isinstance(data.get("id"), str):
+        problems.append(Problem("type", where, "must be an object with an id, which is text, and values"))
         return LesionChoices(where, {})
     return LesionChoices(data["id"], _values(data.get("values", {}), fields, where, problems))
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST
 
 
 def moved_styles(html: str) -> str:

@@ -120,23 +120,32 @@ def _file(path: Path) -> Callable[[Request], Any]:
     return endpoint
 
 
-def _reasons(form: RemoteForm, case: Json, lesion: str | None = None, **asked: str) -> Json:
+def _reasons(
+    form: RemoteForm,
+    case: Json,
+    *,
+    lesion: str | None = None,
+    differential: str | None = None,
+    entity: str | None = None,
+    against: str | None = None,
+) -> Json:
     from hepagraph.inference.ledger import explain
     from hepagraph.service.explorer.remote import moved_styles
     from hepagraph.service.html_parts import ledger_html, spoken
 
     reasoner = form.reasoner
-    ledger = explain(reasoner, reasoner.read(case), lesion=lesion, **asked)[0]
+    read = reasoner.read(case)
+    ledger = explain(reasoner, read, lesion=lesion, differential=differential, entity=entity, against=against)[0]
     return {"html": moved_styles(ledger_html(ledger, spoken(reasoner)))}
 
 
-def _next(form: RemoteForm, case: Json, lesion: str | None = None, **asked: str) -> Json:
+def _next(form: RemoteForm, case: Json, *, lesion: str | None = None, differential: str | None = None) -> Json:
     from hepagraph.inference.next_best import next_best
     from hepagraph.service.explorer.remote import moved_styles
     from hepagraph.service.html_parts import next_best_html, spoken
 
     reasoner = form.reasoner
-    found = next_best(reasoner, reasoner.read(case), lesion=lesion, **asked)[0]
+    found = next_best(reasoner, reasoner.read(case), lesion=lesion, differential=differential)[0]
     return {"html": moved_styles(next_best_html(found, spoken(reasoner), top=LOOKS))}
 
 

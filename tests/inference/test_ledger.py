@@ -179,12 +179,6 @@ def test_one_lesion_can_be_asked_for_alone(reasoner: Reasoner, root: Any) -> Non
 
 
 @pytest.mark.parametrize("names", [{"entity": "nobody"}, {"against": "nobody"}])
-def test_without_a_finding_nothing_speaks_for_or_against(reasoner: Reasoner) -> None:
-    (ledger,) = explain(reasoner, reasoner.read({"lesions": [{"findings": {}}]}))
-    assert ledger.entries == ()
-    assert ledger.before == ledger.after
-
-
 def test_unknown_names_are_refused(reasoner: Reasoner, expected: dict[str, Any], names: dict[str, str]) -> None:
     with pytest.raises(UnknownKeyError, match="not in the differential"):
         explain(reasoner, reasoner.read(expected["case"]), **names)

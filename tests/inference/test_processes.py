@@ -119,6 +119,10 @@ def test_a_pickled_reasoner_refuses_an_ontology_that_is_not_there(data: Path, tm
         _ = again.graph
 
 
+def test_a_reasoner_shows_itself_in_few_words(reasoner: Reasoner) -> None:
+    assert repr(reasoner).startswith("<Reasoner of ") and len(repr(reasoner)) < 80
+
+
 def test_copies_are_the_reasoner_itself(reasoner: Reasoner) -> None:
     assert copy.copy(reasoner) is reasoner
     assert copy.deepcopy({"model": [reasoner]})["model"][0] is reasoner
@@ -164,7 +168,7 @@ def test_processes_answer_alike_while_threads_ask(method: str, data: Path, tmp_p
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_lock_that_a_thread_holds_at_a_fork_is_free_in_the_child() -> None:
     script = """
-import os, signal, threading
+import os, threading
 from hepagraph.inference.knowledge import _READING
 held, leave = threading.Event(), threading.Event()
 
@@ -178,7 +182,7 @@ thread.start()
 held.wait()
 child = os.fork()
 if not child:
-    signal.alarm(20)
+    threading.Timer(20, os._exit, [1]).start()
     with _READING:
         os._exit(7)
 status = os.waitpid(child, 0)[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -68,7 +67,7 @@ def test_a_worker_killed_mid_run_costs_no_row_and_doubles_none(folder: Path, clu
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     victim = wait_for(lambda: working(target, cluster), process)
     assert victim is not None, process.communicate()[1]
-    os.kill(victim, signal.SIGKILL)
+    os.kill(victim, 9)
     parts = len(list(target.glob("*.parts/part-*")))
     error = process.communicate(timeout=120)[1]
     assert process.returncode == 0, error

@@ -46,7 +46,8 @@ async function sent(path, body, signal) {
   }
 }
 
-function pause(milliseconds, signal) {
+/** Wait; rejects when the signal aborts. */
+export function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener("abort", () => {

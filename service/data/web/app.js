@@ -1,7 +1,7 @@
 // The page: what is chosen, what the server answers to it, and nothing kept anywhere else. Nothing is stored.
 
 import { Bars, sentence, showBeside, showPart, showStated, showTroubles } from "./answer.js";
-import { Failed, ask } from "./api.js";
+import { Failed, ask, pause } from "./api.js";
 import {
   NOTHING, fromFragment, leading, percent, withExam, withLesion, withNewLesion, withValue, without,
 } from "./choices.js";
@@ -11,6 +11,7 @@ import { ExamRows, Fields } from "./fields.js";
 import { freeName, showScenarios } from "./scenarios.js";
 
 const PAUSE = 120; // milliseconds within which several changes become one question
+const REST = 250; // milliseconds without a change before the intervals are asked for, which are the most work
 const STEPS = 100; // how many changes can be undone
 
 let form; // everything that can be chosen, as the server has it
@@ -94,7 +95,7 @@ async function refresh({ again = true } = {}) {
   const { signal } = running;
   try {
     if (again || !whole) {
-      check = await ask("v1/form/check", { chosen }, signal);
+      check = { ...(await ask("v1/form/check", { chosen }, signal)), of: chosen };
       show();
       if (check.troubles.length > 0) {
         return;
@@ -103,19 +104,17 @@ async function refresh({ again = true } = {}) {
       answer = await ask("v1/posterior", { ...asked, reasons: false, surprise: false }, signal);
       fresh = true;
       show();
-      await Promise.all([addIntervals(asked, signal), explain(signal)]);
+      await explain(signal);
+      await pause(REST, signal);
+      answer = await ask("v1/posterior", { ...asked, reasons: false, interval: true }, signal);
+      whole = true;
+      show();
     } else {
       await explain(signal);
     }
   } catch (error) {
     failed(error, signal);
   }
-}
-
-async function addIntervals(asked, signal) {
-  answer = await ask("v1/posterior", { ...asked, reasons: false, interval: true }, signal);
-  whole = true;
-  show();
 }
 
 async function explain(signal) {
@@ -147,7 +146,7 @@ function failed(error, signal) {
 
 function show() {
   fields.show(chosen, position, check?.waiting.length === chosen.lesions.length ? check : null);
-  exams.show(chosen.exams, check?.options.length === chosen.exams.length ? check : null);
+  exams.show(chosen.exams, check, check?.of === chosen);
   showLesions();
   byId("undo").disabled = past.length === 0;
   const troubles = check?.troubles ?? [];

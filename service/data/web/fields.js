@@ -182,7 +182,8 @@ export class ExamRows {
     Object.assign(this, { form, change, remove, rows: [] });
   }
 
-  show(exams, check) {
+  /** Show the examinations; `fresh` says whether the check is of these, or of those before the last change. */
+  show(exams, check, fresh) {
     byId("no-exam").hidden = exams.length > 0;
     if (this.rows.length !== exams.length) {
       this.rows = exams.map((_, at) => this.row(at));
@@ -190,7 +191,7 @@ export class ExamRows {
     }
     exams.forEach((exam, at) => {
       for (const field of this.form.exam) {
-        const value = check?.exams[at]?.[field.name] ?? (check ? "" : (exam[field.name] ?? ""));
+        const value = (fresh ? check.exams[at] : exam)[field.name] ?? "";
         const fits = new Set(check?.options[at]?.[field.name] ?? field.options.map((option) => option.value));
         const menu = this.rows[at].menus.get(field.name);
         const options = field.options.filter((option) => fits.has(option.value) || option.value === value);
