@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -135,12 +136,14 @@ def test_too_many_lines_and_too_many_batches_are_refused(doors: Doors, running: 
 
         def slowly() -> Iterator[bytes]:
             yield line.encode()
-            held.append(client.post("/v1/batch", content=line, headers=NDJSON).status_code)
+            until = time.monotonic() + 20  # the first has its place as soon as the server has come to it
+            while 503 not in held and time.monotonic() < until:
+                held.append(client.post("/v1/batch", content=line, headers=NDJSON).status_code)
             yield line.encode()
 
         with httpx.Client(base_url=client.base_url, timeout=30) as other:
             assert len(lines_of(other.post("/v1/batch", content=slowly(), headers=NDJSON))) == 2
-        assert held == [503]
+        assert held[-1] == 503
         assert len(lines_of(client.post("/v1/batch", content=line, headers=NDJSON))) == 1
 
 
