@@ -328,6 +328,9 @@ def test_a_line_of_the_log_holds_what_it_says(client: httpx.Client, logged: Logg
         client.post("/v1/posterior?secret=1", json=EMPTY)
         client.get("/a/path/of/a/client")
         client.request("FOO", "/health")
+        end = time.monotonic() + 10
+        while log.getvalue().count("\n") < 3 and time.monotonic() < end:  # a line follows its answer
+            time.sleep(0.01)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     assert [(line["method"], line["route"], line["status"]) for line in requests] == [
