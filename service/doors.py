@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.reasoner import Reasoner
+from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.ontology.locks import ForkSafeLock
 
 if TYPE_CHECKING:
@@ -40,8 +41,16 @@ class Doors:
         return cls(Reasoner.load(ontology), ontology)
 
     def warm(self) -> None:
-        """Load what the first question of each kind would load: the graph, the rules and the response model."""
-        _ = self.reasoner.skeleton, self.rules, self.response_reasoner
+        """Load what the first question of each kind would load: graph, rules, draws, and the response model, if any."""
+        _ = self.rules, self.grades_response and self.response_reasoner
+        self.posterior({"lesions": [{"findings": {}}]}, interval=True)
+
+    @cached_property
+    def grades_response(self) -> bool:
+        """Whether the ontology has a response model."""
+        from hepagraph.kg.vocabulary import nodes_of_kind
+
+        return bool(nodes_of_kind(self.reasoner.graph, "ResponseModel"))
 
     @cached_property
     def rules(self) -> RuleBook:
@@ -137,7 +146,9 @@ class Doors:
         return recommend(self.reasoner, read, book=self.rules, differential=differential).to_dict()
 
     def response(self, case: Json) -> Json:
-        """Return the response grade of every treated lesion."""
+        """Return the response grade of every treated lesion; refused where the ontology has no response model."""
+        if not self.grades_response:
+            raise CaseError([Problem("missing", "ontology", "has no response model (fl:ResponseModel)")])
         reasoner = self.response_reasoner
         return reasoner.posterior(reasoner.read(case)).to_dict()
 
@@ -211,7 +222,6 @@ class Doors:
 
 def _scenario(data: Any) -> Scenario:
     from hepagraph.inference.what_if import Scenario
-    from hepagraph.ontology.errors import CaseError, Problem
 
     allowed = ("name", "values", "exam")
     if not isinstance(data, Mapping) or not isinstance(data.get("name"), str):

@@ -102,6 +102,8 @@ def _values(doors: Doors) -> Json:
 
 
 def _response_case(doors: Doors) -> Json:
+    if not doors.grades_response:
+        return {"type": "object", "description": "Refused: this ontology has no response model."}
     reader = doors.response_reasoner.reader
     patient = {
         **_inputs(reader.ordinary.variables.values(), "patient"),
