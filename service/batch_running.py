@@ -61,7 +61,7 @@ def score_file(reasoner: Reasoner, job: BatchJob, *, threads: int = 1, advance: 
     CaseError
         As ``check_file``, for a file that was not checked.
     HepagraphError
-        The result cannot be written.
+        The result cannot be written, or a finished part was damaged.
     """
     source = open_source(job.source)
     scorer = ChunkScorer(reasoner, source, job.options)
@@ -75,7 +75,7 @@ def score_file(reasoner: Reasoner, job: BatchJob, *, threads: int = 1, advance: 
 
         def answer(chunk: Chunk) -> Any:
             if chunk.table is None:
-                return parts.read(chunk.number)
+                return parts.read(chunk.number, scorer.schema)
             table = scorer.score(chunk)
             parts.write(chunk.number, table)
             return table

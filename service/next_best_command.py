@@ -60,8 +60,10 @@ def next_best(
     reasoner.entities(differential)
     own = reasoner.costs
     if costs is not None:
-        ((_, data),) = read_cases([costs])
-        own = changed_costs(own, data, reasoner.network.states[ENTITY], burden_names(reasoner))
+        given = read_cases([costs])
+        if len(given) != 1:
+            raise CaseError([Problem("type", costs, f"holds {len(given)} JSON values", advice="give one object of costs")])
+        own = changed_costs(own, given[0][1], reasoner.network.states[ENTITY], burden_names(reasoner))
     if show_costs or (by == "cost" and own is None):
         if own is None:
             raise CaseError([Problem("missing", "costs", "the ontology states none", advice="give them with --costs")])

@@ -12,6 +12,7 @@ from hepagraph.service.explorer.fields import PATIENT, read_form
 from hepagraph.service.explorer.selections import LesionChoices, Selections, read_selections, write_case
 from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
+from hepagraph.service.reading import parse_json
 
 if TYPE_CHECKING:
     from hepagraph.inference.case import Case
@@ -154,14 +155,16 @@ class ExplorerState:
         Raises
         ------
         CaseError
-            The text is no JSON, or no case; then nothing has changed.
+            The text is no JSON that can be worked with, or no case; then nothing has changed.
         """
         try:
-            data = json.loads(text)
+            json.loads(text)
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
             raise CaseError([Problem("type", where, f"this is no JSON: {error.msg}")]) from None
-        self._start = self._read(data)
+        except (RecursionError, ValueError):
+            pass  # the strict reader says so
+        self._start = self._read(parse_json(text, "the case"))
         self.reset()
 
     def reset(self) -> None:
