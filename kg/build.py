@@ -270,7 +270,10 @@ def _policy(subjects: dict[URIRef, Facts]) -> Policy:
         if value is None:
             raise OntologyError(f"the weighting policy lacks {head + ''.join(word.title() for word in tail)}")
         numbers[item.name] = value
-    caps = {local_name(s).removeprefix("Grade"): _of(local_name(s), f, SCHEMA.maximumSampleSize) for s, f in subjects.items()}
+    caps = {
+        local_name(s).removeprefix("Grade"): _of(local_name(s), f, SCHEMA.maximumSampleSize)
+        for s, f in subjects.items()
+    }
     odds = {local_name(s): _of(local_name(s), f, SCHEMA.oddsMultiplier) for s, f in subjects.items()}
     return Policy(
         **numbers,

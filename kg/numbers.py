@@ -24,5 +24,7 @@ def checked_number(value: Any, node: str, name: str) -> float:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise OntologyError(f"{node}: {name} = {str(value)[:60]!r} is not a number; write one as it stands, without quotes")
+        raise OntologyError(
+            f"{node}: {name} = {str(value)[:60]!r} is not a number; write one as it stands, without quotes"
+        )
     return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hepagraph.kg.vocabulary import literal, nodes_of_kind
 from hepagraph.kg.numbers import checked_number
+from hepagraph.kg.vocabulary import literal, nodes_of_kind
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:

@@ -62,7 +62,9 @@ def next_best(
     if costs is not None:
         given = read_cases([costs])
         if len(given) != 1:
-            raise CaseError([Problem("type", costs, f"holds {len(given)} JSON values", advice="give one object of costs")])
+            raise CaseError(
+                [Problem("type", costs, f"holds {len(given)} JSON values", advice="give one object of costs")]
+            )
         own = changed_costs(own, given[0][1], reasoner.network.states[ENTITY], burden_names(reasoner))
     if show_costs or (by == "cost" and own is None):
         if own is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,9 @@ SKIN = ("--ontology", skin_folder())
 CHECKED = (click.types.BoolParamType, click.Choice, click.IntRange, click.FloatRange, click.DateTime)
 
 
-def subcommands(group: click.Group = main, before: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+def subcommands(
+    group: click.Group = main, before: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Yield every subcommand that does something, with its words."""
     for name in group.list_commands(click.Context(group)):
         found = group.get_command(click.Context(group), name)
@@ -92,10 +95,15 @@ def _word(words: Sequence[str], parameter: click.Parameter, world: World, word: 
         if name != "batch":
             given = [*usual[usual.index("--ontology") :], *given] if "--ontology" in usual else given
     else:
-        given = [*usual, f"{parameter.opts[-1]}={word}" if parameter.opts[-1].startswith("--") else parameter.opts[-1], word]
+        given = [
+            *usual,
+            f"{parameter.opts[-1]}={word}" if parameter.opts[-1].startswith("--") else parameter.opts[-1],
+            word,
+        ]
         given = given[:-1] if parameter.opts[-1].startswith("--") else given
     folder = world.place("here/and/now")
-    with contextlib.chdir(folder), _never_serving():
+    loaded = _loaded(world) if words[0] in ("recommend", "report") else contextlib.nullcontext()
+    with contextlib.chdir(folder), _never_serving(), loaded:
         return command(*words, *given)
 
 
@@ -121,18 +129,18 @@ def word_doors() -> Iterator[Door]:
         name = input_name(words, parameter)
         samples = {"--set": "sun_exposure=low", "--store": "rdflib", "--host": "localhost"}.get(parameter.opts[-1], "x")
         ask: Callable[[World, str], bool] = partial(_word, words, parameter)
-        share = 6 if words[0] in slow else len(WORDS) + 5
+        share = 4 if words[0] in slow else 24
         folder = parameter.name in ("ontology", "folder")
-        yield Door(name, (name,), partial(_words, [samples], folder), ask, share)
+        yield Door(name, (name,), partial(_words, [samples], zlib.crc32(name.encode()), folder), ask, share)
 
 
-def _words(samples: Sequence[str], folder: bool, world: World) -> Iterator[str]:
-    return _folders(samples) if folder else words_of(samples)
+def _words(samples: Sequence[str], start: int, folder: bool, world: World) -> Iterator[str]:
+    return _folders(samples, start) if folder else words_of(samples, start)
 
 
-def _folders(samples: Sequence[str]) -> Iterator[str]:
+def _folders(samples: Sequence[str], start: int = 0) -> Iterator[str]:
     """Yield words but those that name a whole disk, or the packaged ontology."""
-    return (word for word in words_of(samples) if word not in ("", "/", "../..", "\ud800"))
+    return (word for word in words_of(samples, start) if word not in ("", "/", "../..", "\ud800"))
 
 
 # -- files ------------------------------------------------------------------------------------------------------
@@ -157,16 +165,29 @@ def _stdin(world: World, junk: bytes) -> bool:
     return command("posterior", "-", "--json", *SKIN, stdin=junk, says="standard input")
 
 
+def _recommend(world: World, junk: bytes) -> bool:
+    with _loaded(world):
+        return command("recommend", world.file("in.json", junk))
+
+
 def _report(world: World, junk: bytes) -> bool:
     folder = world.place("report")
     path = world.file("in.json", junk)
-    return leaves_nothing(folder, lambda: command("report", path, "--no-interval", "-o", folder / "page.html"))
+    with _loaded(world):
+        return leaves_nothing(folder, lambda: command("report", path, "--no-interval", "-o", folder / "page.html"))
+
+
+def _loaded(world: World) -> contextlib.AbstractContextManager[Any]:
+    """Let commands of the packaged ontology have the reasoner that is loaded, with its graph."""
+    return patch("hepagraph.inference.reasoner.Reasoner.load", lambda *given, **named: world.packaged)
 
 
 def _exported(world: World, junk: bytes) -> bool:
     folder = world.place("exported")
     path = world.file("in.json", junk)
-    return leaves_nothing(folder, lambda: command("fhir", "export", path, "--case-only", "-o", folder / "b.json", *SKIN))
+    return leaves_nothing(
+        folder, lambda: command("fhir", "export", path, "--case-only", "-o", folder / "b.json", *SKIN)
+    )
 
 
 def _costs(world: World, junk: bytes) -> bool:
@@ -208,7 +229,9 @@ def _json(line: bytes) -> Any:
 def _truth_junk(world: World) -> Iterator[bytes]:
     good = (DATA / "evaluation" / "truth.tsv").read_bytes()
     wide = b"case_id\tentity\tcase_id\n" + b"x" * 200_000 + b"\ta\tb\n"
-    return mixed(bytes_of([good]), [wide, b'case_id\tentity\n"d1\tx\n', b"case_id\tentity\rd1\tloaded\r", good + b"\t\n"])
+    return mixed(
+        bytes_of([good]), [wide, b'case_id\tentity\n"d1\tx\n', b"case_id\tentity\rd1\tloaded\r", good + b"\t\n"]
+    )
 
 
 def _sheet(world: World, junk: bytes) -> bool:
@@ -230,11 +253,15 @@ def _cells(sheet: str) -> Iterator[bytes]:
     """Yield the sheet with each junk in each of its cells."""
     head, row, *_ = sheet.split("\n")
     cells = row.split(",")[:12]
-    for turn, word in enumerate([*WORDS, "x" * 200_000, "A" * 250, "../x", "1.000", "1e5", "٣", "0x10", "NEW-1", "CON"]):
+    for turn, word in enumerate(
+        [*WORDS, "x" * 200_000, "A" * 250, "../x", "1.000", "1e5", "٣", "0x10", "NEW-1", "CON"]
+    ):
         for number in range(len(cells)):
             if (turn + number) % 4 == 0:
                 changed = [*cells[:number], '"' + word.replace('"', '""') + '"', *cells[number + 1 :]]
-                yield "\n".join((head, ",".join([*changed, ""]))).encode("utf-8", "surrogateescape" if "\udcff" in word else "replace")
+                yield "\n".join((head, ",".join([*changed, ""]))).encode(
+                    "utf-8", "surrogateescape" if "\udcff" in word else "replace"
+                )
 
 
 def _query(world: World, junk: bytes) -> bool:
@@ -263,7 +290,7 @@ def _token(world: World, junk: bytes) -> bool:
 
 def _environment(world: World, word: str) -> bool:
     with _never_serving(), patch.dict(os.environ, {"HEPAGRAPH_TOKEN": word, "HEPAGRAPH_ONTOLOGY": COIN}):
-        tokened = command("serve", "--host", "0.0.0.0")
+        tokened = command("serve", "--host", "192.0.2.1")
     case = world.file("good.json", b'{"lesions": [{"findings": {"toss": "heads"}}]}')
     with patch.dict(os.environ, {"HEPAGRAPH_ONTOLOGY": word}), contextlib.chdir(world.place("here/and/now")):
         command("posterior", case) if word else None
@@ -278,12 +305,17 @@ def file_doors() -> Iterator[Door]:
     yield Door("case file", (), _case_junk, _cases("posterior", "--json"), 500)
     yield Door("case file, packaged", (), _example_junk, _cases("posterior", more=()), 150)
     yield Door("standard input", (), _case_junk, _stdin, 120)
-    for words, share in ((("explain",), 40), (("next-best",), 40), (("what-if",), 40), (("sensitivity", "--papers", "0"), 25)):
+    for words, share in (
+        (("explain",), 40),
+        (("next-best",), 40),
+        (("what-if",), 40),
+        (("sensitivity", "--papers", "0"), 25),
+    ):
         more = ("--sweep", "border") if words == ("what-if",) else ()
         yield Door(f"case file of {words[0]}", (), _case_junk, _cases(*words, *more, says=""), share)
-    yield Door("case file of recommend", (), _example_junk, _cases("recommend", more=(), says=""), 40)
+    yield Door("case file of recommend", (), _example_junk, _recommend, 25)
     yield Door("case file of response", (), _garden_junk, _cases("response", more=garden), 100)
-    yield Door("case file of report", (), _example_junk, _report, 15)
+    yield Door("case file of report", (), _example_junk, _report, 6)
     yield Door("case file of fhir export", (), _case_junk, _exported, 100)
     yield Door("costs file", (), _costs_junk, _costs, 120)
     yield Door("proven cases", (), _proven_junk, _proven, 60)

@@ -43,14 +43,72 @@ TEXTS: tuple[bytes, ...] = (
     *(b"[" * DEEP, b'{"a":' * DEEP, b"[" * 500 + b"]" * 500, b'{"a":' * 400 + b"1" + b"}" * 400),
     *(b'{"' + b"k" * LONG + b'":1}', b'["' + b"v" * LONG + b'"]', b"[" + b"0," * LONG + b"0]", b'"\x1f"', b'"\xc3"'),
     *(b"PK\x03\x04", b"\x1f\x8b\x08", b"PAR1", b"%PDF-1.7", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"<?xml version='1.0'?>"),
-    *(b"\x93NUMPY\x01\x00", b"HGMODEL\n", b"ARROW1\x00\x00", b"\x00" * 128 + b"DICM", b"\xff" * 64, b"\xff\xff\xff\xff"),
+    *(
+        b"\x93NUMPY\x01\x00",
+        b"HGMODEL\n",
+        b"ARROW1\x00\x00",
+        b"\x00" * 128 + b"DICM",
+        b"\xff" * 64,
+        b"\xff\xff\xff\xff",
+    ),
 )
 
 # Words on a command line, in an address or a header.
 WORDS: tuple[str, ...] = (
-    *("", " ", "=", "==", ",", "|", "/", "a=", "=b", "a=b=c", "a/b/c", "a|b", "-", "--", "-x", "nan", "inf", "-1", "1e999"),
-    *("é", "\udcff", "\ud800", "\u202e", "\x1b[2J", "\x7f", "\n", "\t", "a" * 3000, "../..", "/", "%00", "{}", "{0}", "%s"),
-    *("9" * 400, "9" * 5000, "null", "[", "[" * 5000, "{" * 5000, '{"a":', '{"a":1,"a":2}', "NaN", "true", '"', "'", "*", "?"),
+    *(
+        "",
+        " ",
+        "=",
+        "==",
+        ",",
+        "|",
+        "/",
+        "a=",
+        "=b",
+        "a=b=c",
+        "a/b/c",
+        "a|b",
+        "-",
+        "--",
+        "-x",
+        "nan",
+        "inf",
+        "-1",
+        "1e999",
+    ),
+    *(
+        "é",
+        "\udcff",
+        "\ud800",
+        "\u202e",
+        "\x1b[2J",
+        "\x7f",
+        "\n",
+        "\t",
+        "a" * 3000,
+        "../..",
+        "/",
+        "%00",
+        "{}",
+        "{0}",
+        "%s",
+    ),
+    *(
+        "9" * 400,
+        "9" * 5000,
+        "null",
+        "[",
+        "[" * 5000,
+        "{" * 5000,
+        '{"a":',
+        '{"a":1,"a":2}',
+        "NaN",
+        "true",
+        '"',
+        "'",
+        "*",
+        "?",
+    ),
 )
 
 
@@ -74,7 +132,9 @@ def damaged(sample: bytes, rng: random.Random) -> bytes:
         elif act == 4:
             data[at:at] = rng.choice(TEXTS)[:200]
         elif act == 5:
-            data[at : at + 8] = rng.choice((b"\xff" * 8, b"\x00" * 8, b"\x7f" + b"\xff" * 7, (2**40).to_bytes(8, "little")))
+            data[at : at + 8] = rng.choice(
+                (b"\xff" * 8, b"\x00" * 8, b"\x7f" + b"\xff" * 7, (2**40).to_bytes(8, "little"))
+            )
         elif act == 6:
             data[at : at + 4] = rng.choice((b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80", b"\x01\x00\x00\x00"))
         elif act == 7:
@@ -233,10 +293,10 @@ def json_of(samples: Sequence[Any]) -> Iterator[bytes]:
     yield from mixed(TEXTS, map(written, values_of(samples)), bytes_of(texts))
 
 
-def words_of(samples: Sequence[str]) -> Iterator[str]:
-    """Yield texts without NUL, which no argument of a command can hold."""
+def words_of(samples: Sequence[str], start: int = 0) -> Iterator[str]:
+    """Yield texts without NUL, which no argument of a command can hold; the listed ones from the one at ``start``."""
     yield from samples
-    yield from WORDS
+    yield from (WORDS[(start + number) % len(WORDS)] for number in range(len(WORDS)))
     for raw in bytes_of([sample.encode("utf-8", "surrogateescape") for sample in samples]):
         yield raw.replace(b"\x00", b"").decode("utf-8", "surrogateescape")
 

@@ -179,7 +179,10 @@ def _matches_junk(world: World) -> Iterator[tuple[str, bytes]]:
     for name in ("mappings/x.sssom.tsv", "mappings/other/x.sssom.tsv", "mappings/id_only/x.sssom.tsv"):
         yield name, good
     head = good.decode()
-    title, prefix = re.compile(r"(?m)(?<=^#mapping_set_title: ).*$"), re.compile(r"(?m)(?<=^#  ORCID: )\S+$|(?<=^#  PATO: )\S+$")
+    title, prefix = (
+        re.compile(r"(?m)(?<=^#mapping_set_title: ).*$"),
+        re.compile(r"(?m)(?<=^#  ORCID: )\S+$|(?<=^#  PATO: )\S+$"),
+    )
     assert title.search(head) and prefix.search(head)
     odd = [title.sub(lambda _, value=value: value, head) for value in ('"a\tb"', '"\\"', "x")]
     odd += [prefix.sub(lambda _, value=value: value, head) for value in ("<a>", "a>b", "\\x", "é")]
@@ -239,7 +242,10 @@ def _cached(world: World, junk: bytes) -> bool:
     folder = world.once("settled", lambda: shutil.copytree(COIN, world.folder / "settled"))
     for place in folder.rglob("*"):
         os.utime(place, (10**9, 10**9))
-    with patch.dict(os.environ, {"XDG_CACHE_HOME": str(cache)}), patch("hepagraph.ontology.signatures.SETTLED_NS", -(10**18)):
+    with (
+        patch.dict(os.environ, {"XDG_CACHE_HOME": str(cache)}),
+        patch("hepagraph.ontology.signatures.SETTLED_NS", -(10**18)),
+    ):
         keep_model(folder, world.coin.compiled)
         for path in sorted((cache / "hepagraph").iterdir()):
             path.write_bytes(junk)
@@ -283,7 +289,9 @@ def _batch(world: World, junk: bytes, name: str = "in.parquet") -> bool:
     folder = world.place("batch")
     path = world.file(f"given/{name}", junk)
     given = ("--keep", "name", "--threads", "1", "--bad-rows", "null" if len(junk) % 3 == 0 else "error")
-    return leaves_nothing(folder, lambda: command("batch", path, folder / "out.parquet", *given, "--ontology", skin_folder()))
+    return leaves_nothing(
+        folder, lambda: command("batch", path, folder / "out.parquet", *given, "--ontology", skin_folder())
+    )
 
 
 def _odd_tables(world: World) -> Iterator[bytes]:
@@ -301,7 +309,9 @@ def _odd_tables(world: World) -> Iterator[bytes]:
         pa.array([1, 2, None], pa.decimal128(38, 0)),
         pa.array([0, 1, None], pa.uint64()),
         pa.array([np.float16(1), None, np.float16("nan")], pa.float16()),
-        pa.StringArray.from_buffers(3, pa.py_buffer(np.array([0, 1, 2, 3], "<i4").tobytes()), pa.py_buffer(b"\xff\xfe\x80")),
+        pa.StringArray.from_buffers(
+            3, pa.py_buffer(np.array([0, 1, 2, 3], "<i4").tobytes()), pa.py_buffer(b"\xff\xfe\x80")
+        ),
         pa.array([True, False, None]),
         pa.array(["\x00", "x" * 100_000, ""]),
     ]
@@ -393,4 +403,3 @@ def folder_doors() -> Iterator[Door]:
     yield Door("Parquet rows", (), _parquet_junk, _batch, 120)
     yield Door("JSON Lines rows", (), _lines_junk, _lines, 120)
     yield Door("parts of a batch", (), _resumed_junk, _resumed, 30)
-

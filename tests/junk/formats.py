@@ -198,17 +198,45 @@ def _frame_junk(world: World) -> Iterator[Any]:
     yield good, None
     count = len(world.skin.reader.variables)
     arrays: list[Any] = [
-        *(np.zeros((2, count)), np.full((2, count), -1), np.zeros((0, count)), np.zeros((2, 0)), np.zeros(3), np.array(1)),
+        *(
+            np.zeros((2, count)),
+            np.full((2, count), -1),
+            np.zeros((0, count)),
+            np.zeros((2, 0)),
+            np.zeros(3),
+            np.array(1),
+        ),
         *(np.full((2, count), np.inf), np.full((2, count), 2.0**63), np.full((2, count), 2**64 - 1, dtype=np.uint64)),
-        *(np.full((2, count), "x"), np.full((2, count), None), np.zeros((2, count), dtype=complex), np.zeros((2, 3, 4))),
+        *(
+            np.full((2, count), "x"),
+            np.full((2, count), None),
+            np.zeros((2, count), dtype=complex),
+            np.zeros((2, 3, 4)),
+        ),
         *(np.zeros((2, count), dtype="datetime64[s]"), np.zeros((2, count), dtype=bool), [[1]], "x", None, 5, {}, []),
-        *(np.full((2, count), {"a": 1}), np.ma.masked_all((2, count)), pd.DataFrame(), pd.DataFrame([[1, 2]]), pd.Series([1])),
+        *(
+            np.full((2, count), {"a": 1}),
+            np.ma.masked_all((2, count)),
+            pd.DataFrame(),
+            pd.DataFrame([[1, 2]]),
+            pd.Series([1]),
+        ),
     ]
     for array in arrays:
         yield array, None
     for names in ([1, 2], [None, ""], [("a", "b"), "c"], ["colours", "colours"], ["é" * 500, "\x00"]):
         yield pd.DataFrame([[1, 2], [3, 4]], columns=names), None
-    for y in (["x"] * 3, [1, 2, 3], [None] * 3, [float("nan")] * 3, [entities[0]], [[entities[0]]] * 3, "abc", 3, [{}] * 3):
+    for y in (
+        ["x"] * 3,
+        [1, 2, 3],
+        [None] * 3,
+        [float("nan")] * 3,
+        [entities[0]],
+        [[entities[0]]] * 3,
+        "abc",
+        3,
+        [{}] * 3,
+    ):
         yield good, y
     kinds = (object, "string", "category", "Int64", "boolean")
     while True:
@@ -285,7 +313,20 @@ def _picture(world: World, junk: str) -> bool:
 
 
 COIN = {"lesions": [{"findings": {}}]}
-PLACES = ("p.svg", "p.pdf", "p.png", "p", "p.xyz", "", ".", "/", "no/where.svg", "x" * 300 + ".svg", "\udcff.svg", "a\x00.svg")
+PLACES = (
+    "p.svg",
+    "p.pdf",
+    "p.png",
+    "p",
+    "p.xyz",
+    "",
+    ".",
+    "/",
+    "no/where.svg",
+    "x" * 300 + ".svg",
+    "\udcff.svg",
+    "a\x00.svg",
+)
 
 
 def format_doors() -> Iterator[Door]:
@@ -301,7 +342,9 @@ def format_doors() -> Iterator[Door]:
     yield Door("page's case", ("python RemoteForm.read",), _read_junk, _read, 500)
     yield Door("page's choices", ("python RemoteForm.check",), _check_junk, _check, 500)
     yield Door("case in a picture", (), _read_junk, _case, 12)
-    yield Door("name of a picture", ("python plots.save",), lambda world: mixed(PLACES, _forever()), _picture, len(PLACES))
+    yield Door(
+        "name of a picture", ("python plots.save",), lambda world: mixed(PLACES, _forever()), _picture, len(PLACES)
+    )
 
 
 def _forever() -> Iterator[str]:
