@@ -124,12 +124,23 @@ def _never_serving() -> Iterator[None]:
 
 def word_doors() -> Iterator[Door]:
     """Yield a door for every text argument and option."""
-    slow = ("evidence", "ontology", "compile", "export", "evaluate", "report", "recommend")
+    slow = (
+        "evidence",
+        "ontology",
+        "compile",
+        "export",
+        "evaluate",
+        "report",
+        "recommend",
+        "fhir",
+        "sensitivity",
+        "mcp",
+    )
     for words, parameter in text_inputs():
         name = input_name(words, parameter)
         samples = {"--set": "sun_exposure=low", "--store": "rdflib", "--host": "localhost"}.get(parameter.opts[-1], "x")
         ask: Callable[[World, str], bool] = partial(_word, words, parameter)
-        share = 4 if words[0] in slow else 24
+        share = 4 if words[0] in slow else 20
         folder = parameter.name in ("ontology", "folder")
         yield Door(name, (name,), partial(_words, [samples], zlib.crc32(name.encode()), folder), ask, share)
 
@@ -303,7 +314,7 @@ def file_doors() -> Iterator[Door]:
     """Yield the doors of what files of the command hold."""
     garden = ("--ontology", str(DATA / "response" / "garden"))
     yield Door("case file", (), _case_junk, _cases("posterior", "--json"), 500)
-    yield Door("case file, packaged", (), _example_junk, _cases("posterior", more=()), 150)
+    yield Door("case file, packaged", (), _example_junk, _cases("posterior", more=()), 80)
     yield Door("standard input", (), _case_junk, _stdin, 120)
     for words, share in (
         (("explain",), 40),
@@ -314,18 +325,18 @@ def file_doors() -> Iterator[Door]:
         more = ("--sweep", "border") if words == ("what-if",) else ()
         yield Door(f"case file of {words[0]}", (), _case_junk, _cases(*words, *more, says=""), share)
     yield Door("case file of recommend", (), _example_junk, _recommend, 25)
-    yield Door("case file of response", (), _garden_junk, _cases("response", more=garden), 100)
-    yield Door("case file of report", (), _example_junk, _report, 6)
-    yield Door("case file of fhir export", (), _case_junk, _exported, 100)
+    yield Door("case file of response", (), _garden_junk, _cases("response", more=garden), 40)
+    yield Door("case file of report", (), _example_junk, _report, 5)
+    yield Door("case file of fhir export", (), _case_junk, _exported, 40)
     yield Door("costs file", (), _costs_junk, _costs, 120)
-    yield Door("proven cases", (), _proven_junk, _proven, 60)
+    yield Door("proven cases", (), _proven_junk, _proven, 40)
     yield Door("table of diagnoses", (), _truth_junk, _truth, 60)
-    yield Door("evidence sheet", (), _sheet_junk, _sheet, 60)
+    yield Door("evidence sheet", (), _sheet_junk, _sheet, 70)
     yield Door("query file", (), _query_junk, _query, 150)
     yield Door("token file", ("environment HEPAGRAPH_TOKEN",), lambda world: bytes_of([b"s" * 40 + b"\n"]), _token, 60)
     covers = ("environment HEPAGRAPH_ONTOLOGY", "environment XDG_CACHE_HOME")
     words = [Path(COIN).as_posix(), "t" * 20]
-    yield Door("environment", covers, lambda world: _folders(words), _environment, 40)
+    yield Door("environment", covers, lambda world: _folders(words), _environment, 16)
 
 
 def _garden_junk(world: World) -> Iterator[bytes]:

@@ -390,16 +390,16 @@ def _resumed_junk(world: World) -> Iterator[tuple[str, bytes]]:
 
 def folder_doors() -> Iterator[Door]:
     """Yield the doors of folders and of what is kept in them."""
-    yield Door("facts of an ontology", (), _turtle_junk, _turtle, 60)
-    yield Door("facts of a richer ontology", (), _rich_junk, _rich, 30)
-    yield Door("facts of a response model", (), _response_junk, _response, 30)
+    yield Door("facts of an ontology", (), _turtle_junk, _turtle, 24)
+    yield Door("facts of a richer ontology", (), _rich_junk, _rich, 14)
+    yield Door("facts of a response model", (), _response_junk, _response, 14)
     yield Door("places of an ontology", (), _places_junk, _places, 24)
-    yield Door("matches to other vocabularies", (), _matches_junk, _matches, 60)
+    yield Door("matches to other vocabularies", (), _matches_junk, _matches, 40)
     yield Door("licences", (), _licences_junk, _licences, 150)
     yield Door("queries that an ontology brings", (), _brought_junk, _brought, 80)
     yield Door("stored model", (), _model_junk, _model, 300)
-    yield Door("cache", (), _cached_junk, _cached, 25)
+    yield Door("cache", (), _cached_junk, _cached, 12)
     yield Door("fitted parameters", (), _fitted_junk, _fitted, 150)
     yield Door("Parquet rows", (), _parquet_junk, _batch, 120)
     yield Door("JSON Lines rows", (), _lines_junk, _lines, 120)
-    yield Door("parts of a batch", (), _resumed_junk, _resumed, 30)
+    yield Door("parts of a batch", (), _resumed_junk, _resumed, 24)

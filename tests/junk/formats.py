@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from junk.corpus import SEED, VALUES, bytes_of, json_of, mixed, values_of
-from junk.table import DATA, ROOT, Door, World, command, refusable, skin_folder
+from junk.table import DATA, Door, World, command, refusable, skin_folder
 
 from hepagraph.ontology.errors import HepagraphError
 from hepagraph.service.explorer.remote import RemoteForm
@@ -331,12 +331,12 @@ PLACES = (
 
 def format_doors() -> Iterator[Door]:
     """Yield the doors of other formats."""
-    yield Door("FHIR bundle", ("python from_fhir",), _fhir_junk, _fhir, 300)
-    yield Door("FHIR file", (), _fhir_file_junk, _fhir_file, 120)
+    yield Door("FHIR bundle", ("python from_fhir",), _fhir_junk, _fhir, 150)
+    yield Door("FHIR file", (), _fhir_file_junk, _fhir_file, 50)
     yield Door("CDS Hooks request", ("python cds.respond",), _cds_junk, _cds, 150)
     yield Door("CDS Hooks feedback", ("python cds.feedback",), _feedback_junk, _feedback, 1000)
-    yield Door("DICOM file", ("python from_dicom_sr",), _dicom_junk, _dicom, 150)
-    yield Door("DICOM data set", (), _dataset_junk, _dataset, 60)
+    yield Door("DICOM file", ("python from_dicom_sr",), _dicom_junk, _dicom, 100)
+    yield Door("DICOM data set", (), _dataset_junk, _dataset, 30)
     yield Door("table for scikit-learn", ("python EntityClassifier",), _frame_junk, _frame, 150)
     yield Door("explorer's case", ("python ExplorerState.load",), _state_junk, _state, 200)
     yield Door("page's case", ("python RemoteForm.read",), _read_junk, _read, 500)
@@ -350,6 +350,3 @@ def format_doors() -> Iterator[Door]:
 def _forever() -> Iterator[str]:
     for raw in bytes_of([b"p.svg"]):
         yield raw.decode("utf-8", "surrogateescape").replace("..", "")
-
-
-assert ROOT

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 from fastapi.testclient import TestClient
-from junk.corpus import VALUES, WORDS, bytes_of, json_of, mixed, values_of, words_of
+from junk.corpus import WORDS, bytes_of, json_of, mixed, values_of, words_of
 from junk.folders import _rows
 from junk.formats import _feedback_junk, _request
 from junk.table import DATA, Door, World, check_words
@@ -403,6 +403,3 @@ def _resource(world: World, junk: str) -> bool:
         assert "Traceback" not in str(error)
         return False
     return True
-
-
-assert VALUES

@@ -84,7 +84,7 @@ def test_cases_of_known_words(world: World, cases: Strategy) -> None:
     asked = (world.doors.posterior, world.doors.explain, world.doors.next_best)
     answered = refused = 0
 
-    @examples(150)
+    @examples(60)
     @given(cases)
     def ask(case: Any) -> None:
         nonlocal answered, refused
@@ -112,7 +112,7 @@ def test_scenarios_and_options_of_known_words(world: World, cases: Strategy) -> 
         {}, optional={name: junk for name in names} | {"scenarios": scenarios, "sweep": st.lists(words)}
     )
 
-    @examples(150)
+    @examples(60)
     @given(
         st.sampled_from([question for question in QUESTIONS if question.name != "sensitivity"]), cases, given_options
     )
@@ -138,7 +138,7 @@ def test_choices_of_known_words(world: World, cases: Strategy) -> None:
         optional={"patient": values, "exams": st.lists(values, max_size=2), "id": st.text(max_size=3)},
     )
 
-    @examples(200)
+    @examples(100)
     @given(chosen)
     def ask(choices: Any) -> None:
         refusable(lambda: json.dumps(_form(world).check(choices)))
@@ -155,7 +155,7 @@ def test_tables_of_known_words(world: World) -> None:
         lambda names: st.tuples(st.just(names), st.lists(st.tuples(*[cell] * len(names)), min_size=1, max_size=4))
     )
 
-    @examples(80)
+    @examples(40)
     @given(rows)
     def ask(table: tuple[list[str], list[tuple[Any, ...]]]) -> None:
         names, values = table
@@ -175,7 +175,7 @@ def test_queries_of_known_words(world: World) -> None:
     good = ("ASK {", "SELECT * WHERE {", "CONSTRUCT { ?s ?p ?o } WHERE {", "SELECT (COUNT(*) AS ?n) {", "")
     tokens = st.lists(st.one_of(st.sampled_from(TOKENS.split(" ")), st.text(max_size=4)), max_size=8)
 
-    @examples(100)
+    @examples(30)
     @given(st.sampled_from(good), tokens, st.sampled_from(["}", "} LIMIT 3", "} GROUP BY ?s", ""]))
     def ask(start: str, inner: list[str], end: str) -> None:
         text = " ".join([start, *inner, end]).encode("utf-8", "replace")
@@ -198,7 +198,7 @@ def test_words_of_a_command(world: World) -> None:
         lambda word: "\x00" not in word
     )
 
-    @examples(150)
+    @examples(60)
     @given(
         st.sampled_from(("what-if --set", "what-if --exam", "what-if --sweep", "posterior --prior", "archetype --set")),
         text,
