@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from hepagraph.inference.what_if import key_sections
 from hepagraph.service.doors import Doors
 from hepagraph.service.http.openapi import example_of
 from hepagraph.service.http.questions import QUESTIONS, Question
+from hepagraph.service.http.schemas import components
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
@@ -22,6 +24,14 @@ def test_answers_are_those_of_the_doors(client: httpx.Client, doors: Doors, ques
     assert found.headers["content-type"] == "application/json"
     options = {name: value for name, value in body.items() if name != "case"}
     assert found.json() == getattr(doors, question.method)(body["case"], **options)
+
+
+def test_scenarios_may_set_what_a_case_may_state(doors: Doors) -> None:
+    schemas = components(doors)
+    case = schemas["Case"]["properties"]
+    lesion = case["lesions"]["items"]["properties"]
+    stated = {*case["patient"]["properties"], *lesion["findings"]["properties"], *lesion} - {"id", "findings"}
+    assert set(schemas["Values"]["properties"]) == stated == set(key_sections(doors.reasoner))
 
 
 def test_every_option_is_handed_on(client: httpx.Client, doors: Doors, cases: list[dict[str, Any]]) -> None:
