@@ -304,7 +304,10 @@ def _estimate(
             else:
                 left_out.append(statement)
         evidence[given] = tuple(used)
-    observations = (*observe(readings, variable, frame.policy, tau), *inverse_observations(frame, variable, prevalences, tau))
+    observations = (
+        *observe(readings, variable, frame.policy, tau),
+        *inverse_observations(frame, variable, prevalences, tau),
+    )
     design = _design(frame, variable, conditions, observations)
     scale = frame.policy.judgement_scale
     shape = (design.effects.shape[1], design.states)

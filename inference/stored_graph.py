@@ -8,6 +8,7 @@ is not stored, and then it is read from the ontology as if nothing were.
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -104,7 +105,7 @@ def _as_made(graph: nx.MultiDiGraph[str]) -> list[tuple[str, str]]:
     after: dict[tuple[str, str], list[tuple[str, str]]] = {pair: [] for pair in pairs}
     before = dict.fromkeys(pairs, 0)
     for order in orders:
-        for first, second in zip(order, order[1:], strict=False):
+        for first, second in itertools.pairwise(order):
             after[first].append(second)
             before[second] += 1
     ready = deque(pair for pair in pairs if not before[pair])

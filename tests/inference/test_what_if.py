@@ -140,9 +140,7 @@ def test_a_measure_takes_the_place_of_the_state_and_the_other_way_round(reasoner
         low, high = variable.measure.bands[0], variable.measure.bands[-1]
         data = {"lesions": [{"findings": {variable.name: high.state}}]}
         changed, _ = changed_case(reasoner, data, Scenario("low", {variable.measure.key: variable.measure.minimum}))
-        assert reasoner.read(changed).lesions[0].findings[variable.name].states == (
-            variable.states.index(low.state),
-        )
+        assert reasoner.read(changed).lesions[0].findings[variable.name].states == (variable.states.index(low.state),)
         again, _ = changed_case(reasoner, changed, Scenario("high", {variable.name: high.state}))
         assert again == data
 
