@@ -1,8 +1,8 @@
 """The scorer as an ONNX model: codes or likelihoods in, the posterior of the entity out, exact whatever is missing.
 
-Exact elimination, unrolled into matrix products, multiplications and sums: lanes (pairs of entity and subtype) are one
-axis, hidden variables are summed out in an order fixed beforehand, and a finding that was not stated has a likelihood
-of ones. Reports err as in ``Reasoner.score``.
+Exact elimination, unrolled into look-ups, multiplications and sums: lanes (pairs of entity and subtype) are one axis,
+hidden variables are summed out in an order fixed beforehand, and a finding that was not stated has a likelihood of
+ones. Hidden variables that a row states are cut out of it (see ``onnx_graph``). Reports err as in ``Reasoner.score``.
 """
 
 from __future__ import annotations

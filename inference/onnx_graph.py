@@ -1,8 +1,8 @@
 """Write an ONNX graph of factors whose rows are the batch's, or those that a few variables leave open.
 
-A *split* variable is one that a row may state: such as a row does state have one possible state, so a factor over them
-has an entry for each row and each combination of states that is possible there, and for no other (its entries). What
-the rows state thus never costs more than what it leaves open. Other variables of a factor are axes, and lanes come last.
+A *split* variable is one that rows may state. A factor over such variables has an entry for each row and each
+combination of their states that is possible there, and for no other: one, where the row states them all. So a row costs
+what it leaves open. The other variables of a factor are axes, and lanes come last.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class FactorGraph:
         return self.node("Gather", values, self._flat(found.row, found.combination, found.combinations), axis=0)
 
     def by_code(self, codes: str, table: Array, scope: tuple[str, ...], names: tuple[str, ...]) -> Factor:
-        """Return the rows of a table, shape (codes, combinations of ``names``, *scope, lanes), that rows' codes name."""
+        """Return what rows' codes name in a table, shape (codes, combinations of ``names``, *scope, lanes)."""
         values, lanes = self.numbers(table.reshape(-1, *table.shape[2:])), table.shape[-1]
         if not names:
             return Factor(self.node("Gather", values, codes, axis=0), scope, lanes)
@@ -146,7 +146,7 @@ class FactorGraph:
         return Factor(self.node("Gather", values, at, axis=0), scope, lanes, names)
 
     def opened(self, factor: Factor, names: tuple[str, ...]) -> Factor:
-        """Return a factor of the rows, or a fixed one, with those of its leading variables that are split as entries."""
+        """Return a factor of rows, or a fixed one, with ``names``, which lead its scope and are split, as entries."""
         if not names:
             return factor
         rest = tuple(v for v in factor.scope if v not in names)
