@@ -24,10 +24,10 @@ _NODE = ("iri", "kind", "label", "definition", "literals", "sourced")
 _RELATION = ("iri", "kind", "causal")
 _EDGE = ("strength", "sources", "evidence")
 _PLAIN = (str, int, float, bool)
-_SPELT: dict[str, tuple[type, Callable[[str], Any]]] = {
-    "decimal": (Decimal, Decimal),
-    "datetime": (datetime.datetime, datetime.datetime.fromisoformat),
-    "date": (datetime.date, datetime.date.fromisoformat),
+_SPELT: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
+    "decimal": (Decimal, str, Decimal),
+    "datetime": (datetime.datetime, datetime.datetime.isoformat, datetime.datetime.fromisoformat),
+    "date": (datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
 }
 
 
@@ -135,14 +135,14 @@ def _node_in(item: str, value: Any) -> Any:
 def _literal_out(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
-    for name, (kind, _) in _SPELT.items():
+    for name, (kind, written, _) in _SPELT.items():
         if type(value) is kind:
-            return {name: str(value) if kind is Decimal else value.isoformat()}
+            return {name: written(value)}
     raise NotStorableError(type(value).__name__)
 
 
 def _literal_in(value: Any) -> Any:
     if isinstance(value, dict):
         ((name, text),) = value.items()
-        return _SPELT[name][1](text)
+        return _SPELT[name][2](text)
     return value
