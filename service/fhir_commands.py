@@ -96,5 +96,23 @@ def import_(bundles: tuple[str, ...], output: str | None, version: str | None, o
             click.echo(f"hepagraph: left aside: {what}", err=True)
 
 
+@fhir.command("definitions")
+@output_option
+@click.option("--version", type=click.Choice(VERSIONS), default="R5", show_default=True, help="Release of FHIR.")
+@ontology_option
+@reports_errors
+def definitions(output: str | None, version: str, ontology: str | None) -> None:
+    """Write what defines our extensions and codes, as one Bundle.
+
+    It holds a StructureDefinition for each extension, a CodeSystem, and a ValueSet for each variable.
+    """
+    from hepagraph.inference.reasoner import Reasoner
+    from hepagraph.service.healthcare.codes import CodeBook
+    from hepagraph.service.healthcare.fhir_definitions import fhir_definitions
+
+    codes = CodeBook.load(Reasoner.load(ontology, progress=progress_bar("reconciling")), ontology)
+    write_output(_lines([fhir_definitions(codes, version)]), output)
+
+
 def _lines(values: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n" for value in values)

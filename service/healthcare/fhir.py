@@ -55,7 +55,7 @@ def to_fhir(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] 
     """
     from hepagraph.service.healthcare.fhir_writing import bundle
 
-    _check_version(version)
+    check_version(version)
     found = bundle(codes, case, result, version)
     check_bundle(found, version)
     return found
@@ -97,7 +97,7 @@ def check_bundle(bundle: Any, version: str | None = None) -> str:
     if not isinstance(bundle, Mapping) or bundle.get("resourceType") != "Bundle":
         raise CaseError([Problem("type", "bundle", "is not a FHIR Bundle", advice='its resourceType must be "Bundle"')])
     if version is not None:
-        _check_version(version)
+        check_version(version)
     found: dict[str, list[Problem]] = {}
     for name in VERSIONS if version is None else (version,):
         found[name] = _problems(bundle, name)
@@ -125,6 +125,7 @@ def _problems(bundle: Mapping[str, Any], version: str) -> list[Problem]:
     return []
 
 
-def _check_version(version: str) -> None:
+def check_version(version: str) -> None:
+    """Refuse a release of FHIR that is not known; a ``CaseError`` says which are."""
     if version not in VERSIONS:
         raise CaseError([Problem("unknown_key", "version", f"{str(version)[:20]!r} is not known", VERSIONS)])

@@ -44,7 +44,7 @@ def _number(variable: Variable, quantity: Json, where: str) -> Said | Problem:
     if unit not in (measure.unit, *form["times"]):
         return Problem("unit", where, f"unit {unit[:20]!r} of {variable.name} is not known", tuple(form["times"]))
     times = form["times"].get(unit, 1)
-    exact = number if times == 1 else float(Decimal(str(number)) * times)
+    exact = number if times == 1 else float(Decimal(str(number)) * Decimal(str(times)))
     if isinstance(quantity.get("comparator"), str):
         what = f"{variable.name} is given as {quantity['comparator']} {number}, not as a number"
         return Problem("unit", where, what, advice="give the state instead")
