@@ -28,6 +28,7 @@ COMMANDS = {
     "archetype": ("archetype_command", "archetype"),
     "batch": ("batch_command", "batch"),
     "compile": ("compile_command", "compile_command"),
+    "dicom": ("dicom_commands", "dicom"),
     "demo": ("posterior_command", "demo"),
     "evaluate": ("evaluate_command", "evaluate"),
     "evidence": ("evidence_commands", "evidence"),

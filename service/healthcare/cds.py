@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem
 from hepagraph.service.healthcare.codes import DATA
-from hepagraph.service.healthcare.fhir_reading import NothingSaidError, read_case
+from hepagraph.service.healthcare.fhir_reading import read_case
 from hepagraph.service.healthcare.fhir_values import obj, objects
+from hepagraph.service.healthcare.statements import NothingSaidError
 
 if TYPE_CHECKING:
     from hepagraph.service.doors import Doors

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hepagraph.service.healthcare.codes import CodeBook
+    from hepagraph.service.healthcare.statements import Imported
 
 Json = dict[str, Any]
 VERSIONS = ("R5", "R4B")
@@ -62,7 +63,12 @@ def to_fhir(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] 
 
 
 def from_fhir(codes: CodeBook, bundle: Any, version: str | None = None, *, today: date | None = None) -> Json:
-    """Return the case that a Bundle holds.
+    """Return the case that a Bundle holds; see ``read_fhir``, which says what was left aside too."""
+    return read_fhir(codes, bundle, version, today=today).case
+
+
+def read_fhir(codes: CodeBook, bundle: Any, version: str | None = None, *, today: date | None = None) -> Imported:
+    """Return the case that a Bundle holds, and what was left aside.
 
     Parameters
     ----------
@@ -81,7 +87,7 @@ def from_fhir(codes: CodeBook, bundle: Any, version: str | None = None, *, today
     from hepagraph.service.healthcare.fhir_reading import read_case
 
     check_bundle(bundle, version)
-    return read_case(codes, bundle, today=today).case
+    return read_case(codes, bundle, today=today)
 
 
 def check_bundle(bundle: Any, version: str | None = None) -> str:

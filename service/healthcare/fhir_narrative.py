@@ -1,4 +1,4 @@
-"""The text of FHIR resources, for people whose program does not know the rest: all that a resource says, and no more."""
+"""The text of FHIR resources, for people whose program does not know the rest: what a resource says, in words."""
 
 from __future__ import annotations
 

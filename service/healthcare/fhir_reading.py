@@ -16,25 +16,22 @@ from hepagraph.service.healthcare.fhir import layout
 from hepagraph.service.healthcare.fhir_dates import age_on, instant, stated_time
 from hepagraph.service.healthcare.fhir_references import CONTAINED, Entries, Patients, entries, last_part
 from hepagraph.service.healthcare.fhir_values import codings, obj, objects, read_value
-from hepagraph.service.healthcare.statements import NUMBER, STATE, CaseSaid, LesionSaid, Said, case_of
+from hepagraph.service.healthcare.statements import (
+    NUMBER,
+    STATE,
+    CaseSaid,
+    Imported,
+    LesionSaid,
+    NothingSaidError,
+    Said,
+    case_of,
+)
 
 if TYPE_CHECKING:
     from hepagraph.kg import Variable
     from hepagraph.service.healthcare.codes import CodeBook
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A case, and what was left aside: resources that say nothing of any variable, or were withdrawn."""
-
-    case: Json
-    ignored: tuple[str, ...]
-
-
-class NothingSaidError(CaseError):
-    """The resources are all well, and none says anything of a lesion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +110,9 @@ class _Reading:
             if len(focus) > 1:
                 self._problem("contradiction", where, "has several foci", advice="one Observation for each lesion")
             if focus and focus[0].startswith(CONTAINED):
+                what = "nothing else can speak of the lesion contained in it"
                 advice = "give the lesion as a resource of its own, or with an identifier"
-                self._problem("contradiction", where, "nothing else can speak of the lesion contained in it", advice=advice)
+                self._problem("contradiction", where, what, advice=advice)
             said = self._value(variable, part, where)
             if said is not None:
                 yield _Seen(said, where, focus[0] or None if focus else None, stated_time(resource))

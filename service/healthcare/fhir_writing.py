@@ -121,7 +121,8 @@ class _Writing:
                 "basis": [self._reference(place) for place in basis[answer["id"]]],
                 **predictions(answer, self.codes.labels, self._concept),
             }
-            text = [f"Lesion {answer['id']}", *(one["outcome"]["text"] + ": " + one["rationale"] for one in parts["prediction"])]
+            text = [f"Lesion {answer['id']}"]
+            text += [f"{one['outcome']['text']}: {one['rationale']}" for one in parts["prediction"]]
             text += [note["text"] for note in parts["note"]]
             self._add("RiskAssessment", f"assessment/{answer['id']}", parts, *text)
 
