@@ -40,7 +40,7 @@ class Entries:
         if not isinstance(place, str) or not place:
             name = _identifier(found.get("identifier"))
             return self.keys.get(name, name)
-        place = _VERSION.sub("", place)
+        place = unversioned(place)
         if place.startswith(CONTAINED):
             inner = [one for one in objects(holder.get("contained")) if one.get("id") == place[1:]]
             names = [name for one in inner for name in _identifiers(one)]
@@ -58,7 +58,7 @@ def entries(bundle: Mapping[str, Any]) -> Entries:
         resource = obj(entry.get("resource"))
         named = resource.get("resourceType") and resource.get("id")
         relative = f"{resource['resourceType']}/{resource['id']}" if named else ""
-        full = _VERSION.sub("", str(entry.get("fullUrl") or ""))
+        full = unversioned(str(entry.get("fullUrl") or ""))
         key = relative or full or str(position)
         if resources.get(key) == resource:
             continue  # the answers to two searches may hold the same resource
@@ -68,7 +68,7 @@ def entries(bundle: Mapping[str, Any]) -> Entries:
             if place:
                 keys.setdefault(place, key)
         pointing = [one for name in _POINTING for one in (objects(resource.get(name)) or [obj(resource.get(name))])]
-        places += [full, *(_VERSION.sub("", str(one.get("reference") or "")) for one in pointing)]
+        places += [full, *(unversioned(str(one.get("reference") or "")) for one in pointing)]
     return Entries(resources, keys, len({found.group(1) for place in places if (found := _ABSOLUTE.match(place))}))
 
 
@@ -106,6 +106,15 @@ def _relative(place: str) -> str:
     """Return type and id of a web address; anything else as it is."""
     found = _ABSOLUTE.match(place)
     return found.group(2) if found else place
+
+
+def unversioned(place: str) -> str:
+    """Return an address without the version of the resource.
+
+    >>> unversioned("Patient/1/_history/2")
+    'Patient/1'
+    """
+    return _VERSION.sub("", place)
 
 
 def last_part(key: str) -> str:
