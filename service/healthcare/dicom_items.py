@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import Problem
@@ -42,11 +43,9 @@ class Items:
         for measurement in group.get_measurements():
             pairs = self._pairs(measurement.name)
             variable = self.codes.variable(pairs) or self._measured(measurement.name)
-            value = _value(measurement)
+            value = float(measurement.value)
             name, state = self._of_state(pairs)
-            if value is None:
-                self._aside(measurement.name, where, "has no value")
-            elif variable is not None:
+            if variable is not None:
                 found += self._number(variable, value, measurement.unit, where)
             elif state:
                 weights.setdefault(name, {}).setdefault(state, value)
@@ -57,6 +56,20 @@ class Items:
             same = name not in weighed and set(likelihoods.values()) == {1.0}
             values = () if same else tuple(likelihoods.values())
             found.append(Said(name, ONE_OF if same else LIKELIHOODS, states=tuple(likelihoods), likelihoods=values))
+        return found
+
+    def with_values(self, document: Any) -> Any:
+        """Return a report without the measurements that hold a reason in the place of a number, and note them.
+
+        DICOM allows them; highdicom cannot read them.
+        """
+        if not any(_is_empty(item) for holder in _tree(document) for item in holder.get("ContentSequence") or ()):
+            return document
+        found = copy.deepcopy(document)
+        for holder in _tree(found):
+            for item in [one for one in holder.get("ContentSequence") or () if _is_empty(one)]:
+                holder.ContentSequence.remove(item)
+                self.ignored.append(f"{_name(item)} has no value")
         return found
 
     def is_lesion(self, group: Any) -> bool:
@@ -72,8 +85,7 @@ class Items:
             names = item.get("ConceptNameCodeSequence") or ()
             known = any((one.get("CodeValue") or "") in layout()["read"] for one in names)
             if item.get("RelationshipType") == "CONTAINS" and not known:
-                meaning = "".join(str(one.get("CodeMeaning") or "") for one in names) or "a part without a name"
-                self.ignored.append(f"{meaning[:64]}: not read, only measurement groups are")
+                self.ignored.append(f"{_name(item)}: not read, only measurement groups are")
 
     def problem(self, kind: str, where: str, what: str, *allowed: str, advice: str = "") -> None:
         """Note a problem."""
@@ -148,7 +160,17 @@ def name_of(group: Any) -> str:
     return str(group.tracking_identifier or group.tracking_uid or "L1")
 
 
-def _value(measurement: Any) -> float | None:
-    """Return the number of a measurement; None where there is a reason in its place."""
-    values = measurement[0].get("MeasuredValueSequence")
-    return float(measurement.value) if values else None
+def _tree(item: Any) -> Iterator[Any]:
+    """Yield an item and all that it holds."""
+    yield item
+    for part in list(item.get("ContentSequence") or ()):
+        yield from _tree(part)
+
+
+def _is_empty(item: Any) -> bool:
+    return item.get("ValueType") == "NUM" and not item.get("MeasuredValueSequence")
+
+
+def _name(item: Any) -> str:
+    names = item.get("ConceptNameCodeSequence") or ()
+    return "".join(str(one.get("CodeMeaning") or "") for one in names)[:64] or "an item without a name"

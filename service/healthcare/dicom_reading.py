@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 # What highdicom raises of a document that lacks what its template wants.
-_BROKEN = (AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError)
+_BROKEN = (AttributeError, IndexError, KeyError, NotImplementedError, RecursionError, TypeError, ValueError)
 
 
 def read_report(codes: CodeBook, document: Any) -> Imported:
@@ -90,7 +90,7 @@ class _Reading:
         kind = kinds.get(str(name).removesuffix("Storage"))
         if kind is None:
             raise CaseError([Problem("type", "document", "is not a structured report of a kind that can hold one")])
-        content = kind.from_dataset(document).content
+        content = kind.from_dataset(self.items.with_values(document)).content
         if not isinstance(content, MeasurementReport):
             raise CaseError([Problem("type", "document", "is not a measurement report (TID 1500)")])
         self.items.others(content)

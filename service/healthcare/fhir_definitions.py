@@ -15,6 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from hepagraph.inference.result import NOTICE
 from hepagraph.service.healthcare.codes import DATA
+from hepagraph.service.healthcare.dicom import layout as dicom_layout
 from hepagraph.service.healthcare.fhir import check_bundle, check_version, layout
 from hepagraph.service.healthcare.fhir_narrative import narrative
 
@@ -98,6 +99,10 @@ class _Writing:
 
     def _code_system(self) -> Json:
         concepts = [self._concept(node, **more) for node, more in self._nodes().items()]
+        concepts += [
+            {"code": code, "display": form["meaning"], "definition": form["definition"]}
+            for code, form in dicom_layout()["own"].items()
+        ]
         about = "The things of the ontology that cases and answers name; the ontology holds more things than these."
         return {
             **self._head("CodeSystem", "things", self.codes.system, "Things of the ontology", about),
