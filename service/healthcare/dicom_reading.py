@@ -94,11 +94,7 @@ class _Reading:
         if not isinstance(content, MeasurementReport):
             raise CaseError([Problem("type", "document", "is not a measurement report (TID 1500)")])
         self.items.others(content)
-        return [
-            *content.get_image_measurement_groups(),
-            *content.get_planar_roi_measurement_groups(),
-            *content.get_volumetric_roi_measurement_groups(),
-        ]
+        return [group for kind in layout()["groups"] for group in getattr(content, f"get_{kind}_measurement_groups")()]
 
     def _parts(self, said: Iterable[Said]) -> dict[str, list[Said]]:
         found: dict[str, list[Said]] = {"patient": [], "exam": [], "lesion": []}
@@ -123,7 +119,7 @@ class _Reading:
         state = sex["states"].get(str(document.get("PatientSex") or ""))
         if state and sex["variable"] in self.codes.variables and sex["variable"] not in stated:
             yield Said(sex["variable"], STATE, states=(state,))
-        years = str(document.get("PatientAge") or "")
-        if years.endswith("Y") and years[:-1].isdecimal() and age["variable"] in self.codes.variables:
+        text = str(document.get("PatientAge") or "")
+        if text.endswith("Y") and text[:-1].isdecimal() and age["variable"] in self.codes.variables:
             if age["variable"] not in stated:
-                yield Said(age["variable"], NUMBER, number=int(years[:-1]))
+                yield Said(age["variable"], NUMBER, number=int(text[:-1]))

@@ -182,8 +182,8 @@ class _Writing:
 def identifier(name: str) -> str:
     """Return a name as a FHIR id.
 
-    >>> identifier("t2_signal")
-    't2-signal'
+    >>> identifier("a_b")
+    'a-b'
     """
     return re.sub(r"[^A-Za-z0-9.-]", "-", name)[:_LONGEST]
 

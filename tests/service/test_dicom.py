@@ -170,7 +170,13 @@ def test_codes_that_mean_the_same_stand_beside_ours(codes: CodeBook, expected: J
 
 
 @pytest.fixture(scope="module")
-def theirs(codes: CodeBook) -> Any:
+def spec(data: Path) -> Json:
+    found: Json = json.loads((data / "healthcare" / "dicom.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def theirs(spec: Json) -> Any:
     """A report by another program: a region with a contour, units of its own, and things that we do not know."""
     import highdicom.sr as sr
     from highdicom import UID
@@ -185,16 +191,15 @@ def theirs(codes: CodeBook) -> Any:
         sr.Measurement(name=unknown, value=1.5, unit=dictionary.UCUM.NoUnits),
     ]
     seen = [
-        sr.QualitativeEvaluation(name=ours("t2"), value=ours("t2_hyper")),
+        *(sr.QualitativeEvaluation(name=ours(name), value=ours(state)) for name, state in spec["codes"].items()),
         sr.QualitativeEvaluation(name=unknown, value=unknown),
-        sr.QualitativeEvaluation(name=ours("known_primary"), value=ours("known_primary_colorectal")),
     ]
     place = sr.ImageRegion(
         graphic_type=sr.GraphicTypeValues.POINT,
         graphic_data=np.array([[1.0, 1.0]]),
         source_image=sr.SourceImageForRegion(KIND, UIDS[2]),
     )
-    region = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+    region = getattr(sr, spec["region"])(
         tracking_identifier=sr.TrackingIdentifier(uid=UID(), identifier="1"),
         referenced_region=place,
         measurements=measured,
@@ -208,7 +213,7 @@ def theirs(codes: CodeBook) -> Any:
     context = sr.ObserverContext(observer_type=dictionary.DCM.Person, observer_identifying_attributes=person)
     report = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_person_context=context),
-        procedure_reported=dictionary.CID100.MRIUnspecifiedBodyRegion,
+        procedure_reported=getattr(dictionary.CID100, spec["procedure"]),
         imaging_measurements=[region, other],
     )
     image = source_image(*UIDS, KIND, patient_id="77")
@@ -226,14 +231,10 @@ def theirs(codes: CodeBook) -> Any:
     return found
 
 
-def test_what_another_program_wrote(codes: CodeBook, reasoner: Reasoner, theirs: Any) -> None:
+def test_what_another_program_wrote(codes: CodeBook, theirs: Any, spec: Json) -> None:
     """Regions count as whole images do, other units are reckoned over, and what is not known is named."""
     found = read_dicom_sr(codes, stored(theirs))
-    assert found.case == {
-        "id": "case",
-        "patient": {"known_primary": "colorectal", "sex": "m", "age": 61},
-        "lesions": [{"id": "1", "size_mm": 21.0, "findings": {"t2": "hyper"}}],
-    }
+    assert found.case == spec["case"]
     assert set(found.ignored) == {
         "group 1: roughness is no variable",
         "group spleen: roughness is no variable",

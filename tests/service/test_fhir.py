@@ -346,7 +346,7 @@ def test_whose_resources_they_are(codes: CodeBook, foreign: Json) -> None:
     assert read_case(codes, bundle, today=date.fromisoformat(foreign["today"])).case == foreign["case"]
 
     another = copy.deepcopy(bundle)
-    another["entry"].append({"resource": {"resourceType": "Patient", "id": "78", "gender": "female"}})
+    another["entry"].append({"resource": {"resourceType": "Patient", "id": "78", "gender": "other"}})
     unknown = copy.deepcopy(bundle)
     del unknown["entry"][5]["resource"]["subject"]
     elsewhere = copy.deepcopy(bundle)
@@ -395,7 +395,9 @@ def test_units_and_periods(codes: CodeBook, reasoner: Reasoner, foreign: Json) -
         del resource["effectiveDateTime"]
         resource["effectivePeriod"] = {"start": "2020-01-01", "end": when}
     (lesion,) = read_case(codes, bundle).case["lesions"]
-    assert lesion["findings"]["t2"] == "iso"
+    earlier = bundle["entry"][7]["resource"]
+    (name, state) = (earlier[key]["coding"][0]["code"] for key in ("code", "valueCodeableConcept"))
+    assert codes.variables[name].nodes[lesion["findings"][name]] == state
 
 
 def test_findings_without_a_focus(codes: CodeBook, foreign: Json) -> None:
