@@ -29,7 +29,7 @@ LOWEST = Version("0.dev0")  # nothing sorts before it: what "introduced: 0" mean
 RENEW = "make advisories FROM=path/to/a/clone renews it"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A file cannot be used: what, where, and what to do."""
 
 
@@ -47,7 +47,7 @@ def read_lock(path: Path, root: Path) -> tuple[list[Locked], list[str]]:
 
     Raises
     ------
-    Refused
+    RefusedError
         The file asks for nothing.
     """
     found, problems = [], []
@@ -60,9 +60,9 @@ def read_lock(path: Path, root: Path) -> tuple[list[Locked], list[str]]:
             continue
         found.append(Locked(canonicalize_name(Requirement(wanted).name), version, where))
         if not options or not all(HASH.fullmatch(option.strip()) for option in options):
-            problems.append(f"{where}: {wanted} has no sha256 hash, or something else beside them; make lock writes them")
+            problems.append(f"{where}: {wanted} has no sha256 hash, or has more than hashes")
     if not found:
-        raise Refused(f"{path.relative_to(root)} asks for no package; make lock writes it anew")
+        raise RefusedError(f"{path.relative_to(root)} asks for no package; make lock writes it anew")
     return found, problems
 
 
@@ -96,12 +96,12 @@ def read_locks(root: Path) -> tuple[list[Locked], list[str]]:
 
     Raises
     ------
-    Refused
+    RefusedError
         There is no lock, or one asks for nothing.
     """
     paths = sorted((root / FOLDER).glob("*.lock"))
     if not paths:
-        raise Refused(f"no lock in {FOLDER}; make lock writes them")
+        raise RefusedError(f"no lock in {FOLDER}; make lock writes them")
     read = [read_lock(path, root) for path in paths]
     return [locked for found, _ in read for locked in found], [problem for _, more in read for problem in more]
 
@@ -111,7 +111,7 @@ def read_snapshot(root: Path) -> dict[str, Any]:
 
     Raises
     ------
-    Refused
+    RefusedError
         There is none, or it lacks something.
     """
     try:
@@ -123,7 +123,7 @@ def read_snapshot(root: Path) -> dict[str, Any]:
         if not snapshot["asked"]:
             raise ValueError("asked about no package")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Refused(f"{SNAPSHOT} cannot be used ({type(error).__name__}: {error}); {RENEW}") from error
+        raise RefusedError(f"{SNAPSHOT} cannot be used ({type(error).__name__}: {error}); {RENEW}") from error
     return snapshot
 
 
@@ -132,18 +132,20 @@ def read_exceptions(root: Path) -> list[Mapping[str, str]]:
 
     Raises
     ------
-    Refused
+    RefusedError
         The file cannot be read, or an exception lacks one of these.
     """
     try:
         listed = tomllib.loads((root / EXCEPTIONS).read_text(encoding="utf-8")).get("exception", [])
     except (OSError, ValueError) as error:
-        raise Refused(f"{EXCEPTIONS} cannot be read: {error}") from error
+        raise RefusedError(f"{EXCEPTIONS} cannot be read: {error}") from error
     keys = {"id", "package", "reason"}
     for number, exception in enumerate(listed, start=1):
         given = {key for key, value in exception.items() if isinstance(value, str) and value.strip()}
         if given != keys or set(exception) != keys:
-            raise Refused(f"{EXCEPTIONS}: exception {number} needs text for {', '.join(sorted(keys))}, nothing else")
+            raise RefusedError(
+                f"{EXCEPTIONS}: exception {number} needs text for {', '.join(sorted(keys))}, nothing else"
+            )
     return listed
 
 
@@ -185,7 +187,7 @@ def remedy(advisory: Mapping[str, Any], version: Version) -> str:
 def problems(
     locks: Sequence[Locked], snapshot: Mapping[str, Any], exceptions: Sequence[Mapping[str, str]]
 ) -> Iterator[str]:
-    """Yield what an advisory says of a locked version without an exception, what was not asked, what is let through in vain."""
+    """Yield what nothing lets through, what the snapshot was not asked about, and exceptions without use."""
     asked, used = set(snapshot["asked"]), set()
     for package in sorted({locked.package for locked in locks} - asked):
         where = ", ".join(locked.where for locked in locks if locked.package == package)
@@ -224,7 +226,7 @@ def main(root: Path, today: datetime.date) -> int:
     try:
         locks, wrong = read_locks(root)
         snapshot, exceptions = read_snapshot(root), read_exceptions(root)
-    except Refused as refused:
+    except RefusedError as refused:
         print(refused)
         return 1
     wrong += problems(locks, snapshot, exceptions)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from check_advisories import SNAPSHOT, Refused, affects, in_range, place, read_locks
+from check_advisories import SNAPSHOT, RefusedError, in_range, place, read_locks
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -39,13 +39,13 @@ def git(clone: Path, *words: str) -> bytes:
 
     Raises
     ------
-    Refused
+    RefusedError
         It is no clone, or has not what was asked for.
     """
     done = subprocess.run(["git", "-C", str(clone), *words], capture_output=True)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
-        raise Refused(f"{clone} is not a clone of the advisory database: {said}\n{HOW}")
+        raise RefusedError(f"{clone} is not a clone of the advisory database: {said}\n{HOW}")
     return done.stdout
 
 
@@ -62,7 +62,7 @@ def version_ranges(affected: Mapping[str, Any], name: str) -> list[list[dict[str
 
     Raises
     ------
-    Refused
+    RefusedError
         A range is of another kind, or has events or versions that we cannot read.
     """
     found = []
@@ -71,11 +71,11 @@ def version_ranges(affected: Mapping[str, Any], name: str) -> list[list[dict[str
             continue
         events = [{str(kind): str(text) for kind, text in event.items()} for event in given["events"]]
         if given["type"] != "ECOSYSTEM" or any(len(event) != 1 or not set(event) <= EVENTS for event in events):
-            raise Refused(f"{name}: a range of a kind that this program does not know: {given}")
+            raise RefusedError(f"{name}: a range of a kind that this program does not know: {given}")
         try:
             found.append(sorted(events, key=place))
         except InvalidVersion as error:
-            raise Refused(f"{name}: {error}") from error
+            raise RefusedError(f"{name}: {error}") from error
     return found
 
 
@@ -97,7 +97,7 @@ def facts(name: str, text: str, asked: set[str]) -> Iterator[dict[str, Any]]:
 
     Raises
     ------
-    Refused
+    RefusedError
         It says of one of them nothing that a version can be compared with.
     """
     if not asked & {canonicalize_name(found) for found in NAME.findall(text)}:
@@ -112,7 +112,7 @@ def facts(name: str, text: str, asked: set[str]) -> Iterator[dict[str, Any]]:
         ranges = version_ranges(affected, name)
         versions = other_versions(affected, ranges)
         if not ranges and not versions:
-            raise Refused(f"{name}: names no version of {package}")
+            raise RefusedError(f"{name}: names no version of {package}")
         aliases = sorted(map(str, advisory.get("aliases") or ()))
         yield {
             "id": str(advisory["id"]),
@@ -151,8 +151,8 @@ def main(root: Path, arguments: list[str]) -> int:
         texts = list(files(clone))
         found = [fact for name, text in texts for fact in facts(name, text, asked)]
         if not texts:
-            raise Refused(f"{clone} holds no advisory\n{HOW}")
-    except Refused as refused:
+            raise RefusedError(f"{clone} holds no advisory\n{HOW}")
+    except RefusedError as refused:
         print(refused)
         return 1
     (root / SNAPSHOT).write_text(snapshot_text({**SOURCE, "commit": commit, "date": date}, asked, found), "utf-8")

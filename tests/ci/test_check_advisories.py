@@ -75,7 +75,12 @@ def said(check: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], stat
     ("events", "versions", "inside", "outside"),
     [
         (RANGE, [], ["0.dev0", "0", "1", "2.1rc1", "2.0.post1"], ["2.1", "2.1.post1", "1!0"]),
-        ([{"introduced": "1.0"}, {"last_affected": "2.0"}], [], ["1.0", "2", "2.0.0"], ["1.0rc1", "2.0.post1", "2.0.1"]),
+        (
+            [{"introduced": "1.0"}, {"last_affected": "2.0"}],
+            [],
+            ["1.0", "2", "2.0.0"],
+            ["1.0rc1", "2.0.post1", "2.0.1"],
+        ),
         ([{"introduced": "3"}], [], ["3", "99"], ["2.9"]),
         (
             [{"fixed": "3.2"}, {"introduced": "3"}, {"fixed": "2.1"}, {"introduced": "2"}],  # in no order
@@ -110,7 +115,10 @@ def test_locks_that_no_advisory_is_about_pass_with_the_age_of_the_snapshot(
         ({}, "blorp 2.0 (requirements/a.lock:2): T-1 = X-9; fixed in 2.1"),
         ({"ranges": [[{"introduced": "2"}, {"last_affected": "2.0"}]]}, "no version with a repair is known"),
         ({"ranges": [RANGE, [{"introduced": "2.1"}, {"fixed": "3.0.1"}]]}, "fixed in 3.0.1"),  # 2.1 is affected again
-        ({"package": "quux-lib", "ranges": [], "versions": ["1.5.post1"]}, "quux-lib 1.5.post1 (requirements/a.lock:5)"),
+        (
+            {"package": "quux-lib", "ranges": [], "versions": ["1.5.post1"]},
+            "quux-lib 1.5.post1 (requirements/a.lock:5)",
+        ),
     ],
 )
 def test_an_affected_version_is_told_with_its_place_and_repair(
@@ -182,7 +190,7 @@ def test_a_package_that_the_snapshot_was_not_asked_about_is_told(
     [
         ("blorp==2.0", "blorp==2.0 has no sha256 hash"),
         ("blorp==2.0 \\\n    --hash=md5:00", "has no sha256 hash"),
-        (f"blorp==2.0 \\\n    {HASH} --no-deps", "something else beside them"),
+        (f"blorp==2.0 \\\n    {HASH} --no-deps", "has more than hashes"),
         (f"blorp>=2.0 {HASH}", "not a package with one exact version: blorp>=2.0"),
         (f"blorp==2.* {HASH}", "not a package with one exact version"),
         (f"blorp {HASH}", "not a package with one exact version: blorp"),
@@ -324,5 +332,6 @@ def test_how_to_get_a_clone_is_told(
 
 def test_the_snapshot_in_the_repository_says_whose_it_is(check: ModuleType) -> None:
     source = check.read_snapshot(FOLDER.parent)["source"]
+    assert f"The present one, of {source['date']}, is older" in (FOLDER.parent / "SECURITY.md").read_text("utf-8")
     assert source["licence"] == "CC-BY-4.0"
     assert set(source) == {"name", "address", "licence", "licence_address", "changes", "commit", "date"}
