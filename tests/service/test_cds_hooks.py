@@ -30,13 +30,6 @@ PATIENT = "1288992"
 
 
 @pytest.fixture(scope="module")
-def doors(reasoner: Reasoner) -> Doors:
-    found = Doors(reasoner)
-    found.warm()
-    return found
-
-
-@pytest.fixture(scope="module")
 def client(doors: Doors) -> Iterator[httpx.Client]:
     """A client of a server that runs as ``hepagraph serve`` does."""
     options = {**uvicorn_options(Settings()), "port": 0, "log_config": None}

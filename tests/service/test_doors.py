@@ -15,11 +15,6 @@ from hepagraph.ontology import CaseError
 from hepagraph.service.doors import Doors
 
 
-@pytest.fixture(scope="module")
-def doors(reasoner: Reasoner) -> Doors:
-    return Doors(reasoner)
-
-
 @pytest.fixture
 def case(root: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((root / "examples" / "maino2023_fig7.json").read_text(encoding="utf-8"))

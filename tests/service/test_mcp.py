@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 import pytest
 
-from hepagraph.inference import Reasoner
 from hepagraph.inference.result import NOTICE
 from hepagraph.service.doors import Doors
 
@@ -54,11 +53,6 @@ def with_server(script: Callable[[Client], Awaitable[T]], *arguments: str) -> T:
                 return await script(client)
 
     return anyio.run(main)
-
-
-@pytest.fixture(scope="module")
-def doors(reasoner: Reasoner) -> Doors:
-    return Doors(reasoner)
 
 
 @pytest.fixture
