@@ -22,6 +22,7 @@ from hepagraph.inference.estimating import Design, Precision, fit, implied, prec
 from hepagraph.inference.inverse import inverse_observations
 from hepagraph.inference.observations import Observation, Reading, mixture_rows, observe, read_statement
 from hepagraph.inference.priors import statements_in
+from hepagraph.inference.stopping import stop_if_over
 from hepagraph.kg import Policy, Statement, Variable
 from hepagraph.kg.vocabulary import targets
 
@@ -169,6 +170,7 @@ def reestimate(reconciliation: Reconciliation, names: Collection[str]) -> Reconc
     frame, estimates = reconciliation.frame, dict(reconciliation.estimates)
     conditioning = [n for n in conditioning_variables(frame.graph, frame.vocabulary) if n in estimates]
     for name in (*(n for n in conditioning if n in names), *sorted(set(names) - set(conditioning))):
+        stop_if_over()
         conditioned = estimates[name].conditions and name not in conditioning
         conditions = _conditions(frame, name, conditioning, estimates) if conditioned else ()
         estimates[name] = _estimate(frame, name, conditions, reconciliation.tau, None, estimates[name].parameters)

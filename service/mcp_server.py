@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
@@ -27,6 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Json = dict[str, Any]
 MANY_PROBLEMS = 20
+LOG = logging.getLogger("hepagraph.mcp")
 READING = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 
@@ -97,7 +99,10 @@ def _instructions(doors: Doors) -> str:
 
 
 def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Register a function as a tool that only reads, and tell of its expected errors in full."""
+    """Register a function as a tool that only reads; tell of its expected errors in full, and of others nothing.
+
+    Of those the log holds type and place: a message, and what a traceback quotes, may be a patient's.
+    """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -111,11 +116,18 @@ def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Call
                 raise ToolError("\n".join(shown)) from None
             except HepagraphError as error:
                 raise ToolError(str(error)) from None
+            except Exception as error:
+                raise ToolError(_unexpected(error)) from None
 
         server.add_tool(told, title=title, annotations=READING, structured_output=True)
         return told
 
     return register
+
+
+def _unexpected(error: Exception) -> str:
+    LOG.error("exception", exc_info=error)
+    return "The server failed. What was sent is not kept; the log says where it failed."
 
 
 def _plain(case: Case) -> Json:

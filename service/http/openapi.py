@@ -29,6 +29,7 @@ _MEANINGS = {
     413: "More was sent than is answered at once.",
     415: "The body is of a kind that is not read.",
     422: "The case or an option is wrong; every problem is listed.",
+    429: "This address has too many requests open; Retry-After says when to come again.",
     503: "The server is busy; Retry-After says when to come again.",
 }
 
