@@ -34,6 +34,13 @@ def exception_place(error: BaseException) -> dict[str, Any]:
     return {"type": type(error).__name__, "at": places}
 
 
+def log_exception(log: logging.Logger, error: BaseException, event: str = "exception", **fields: Any) -> None:
+    """Log an exception, so that no handler, whatever its format, writes down more than its type and its places."""
+    place = exception_place(error)
+    found = {"event": event, **fields, "exception": place}
+    log.error("%s: %s at %s", event, place["type"], "; ".join(place["at"]), extra={"fields": found})
+
+
 def config(**loggers: dict[str, Any]) -> dict[str, Any]:
     """Return a configuration of ``logging``: these loggers, and from everywhere else warnings, as JSON lines."""
     ours = {name: {"handlers": ["stderr"], "propagate": False, **given} for name, given in loggers.items()}

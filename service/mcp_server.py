@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import logging.config
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hepagraph.ontology.errors import CaseError, HepagraphError, QueryError
 from hepagraph.ontology.files import find_ontology
 from hepagraph.ontology.named_queries import read_query
+from hepagraph.service.logs import config, log_exception
 
 if TYPE_CHECKING:
     from hepagraph.service.doors import Doors
@@ -76,6 +78,8 @@ Entity = Annotated[str | None, Field(description="Which entity the reasons are a
 
 def mcp_server(doors: Doors, workers: SparqlWorkers) -> MCPServer[Any]:
     """Return the server; ``workers`` answer SPARQL over the same ontology."""
+    if not logging.getLogger().handlers:  # else the SDK would print tracebacks, which quote what was sent
+        logging.config.dictConfig(config())
     server: MCPServer[Any] = MCPServer(
         "hepagraph",
         title="hepagraph",
@@ -126,7 +130,7 @@ def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Call
 
 
 def _unexpected(error: Exception) -> str:
-    LOG.error("exception", exc_info=error)
+    log_exception(LOG, error)
     return "The server failed. What was sent is not kept; the log says where it failed."
 
 

@@ -84,9 +84,7 @@ class _Columns:
 class Scoring:
     """Scores the batches of one stream."""
 
-    def __init__(
-        self, doors: Doors, differential: str | None, count: Callable[[str, int], None], most: int
-    ) -> None:
+    def __init__(self, doors: Doors, differential: str | None, count: Callable[[str, int], None], most: int) -> None:
         self._doors, self._differential, self._count, self._most = doors, differential, count, most
         self._feed, self._out, self._rows = _Feed(), _Out(), 0
         self._reader: Any = None

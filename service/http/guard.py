@@ -17,6 +17,7 @@ from hepagraph.service.http.logs import LOG, event
 from hepagraph.service.http.metrics import Metrics, method_label
 from hepagraph.service.http.problems import ClientGoneError, RequestError, from_exception, problem_response
 from hepagraph.service.http.settings import Settings
+from hepagraph.service.logs import log_exception
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -73,7 +74,7 @@ class Watch:
         except Exception as error:
             told = from_exception(error)
             if told.status >= 500 and not isinstance(error, RequestError):
-                LOG.error("exception", exc_info=error, extra={"fields": {"route": route_of(scope)}})
+                log_exception(LOG, error, route=route_of(scope))
             if status:  # an answer has begun and breaks off: the server closes the connection
                 event("answer broken off", logging.WARNING, route=route_of(scope))
                 raise BrokenAnswerError from None

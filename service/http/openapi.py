@@ -46,6 +46,10 @@ def described(app: FastAPI, doors: Doors) -> Callable[[], Json]:
         parts["schemas"] = {**parts.get("schemas", {}), **components(doors)}
         parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         found["security"] = [{"bearer": []}] if app.state.settings.token else []
+        if app.state.settings.per_client:
+            for operation in (one for path in found["paths"].values() for one in path.values()):
+                if operation.get("security") != []:
+                    operation["responses"]["429"] = problems(429)[429]
         return found
 
     return describe

@@ -104,7 +104,8 @@ def handle_errors(app: FastAPI) -> None:
     async def expected(request: Request, error: Exception) -> Response:
         told = from_exception(error)
         if told.status == 405:  # the framework names the methods of one route only
-            told.headers["Allow"] = ", ".join(_methods(request))
+            known = request.app.state.methods.get(getattr(request.scope.get("route"), "path", None), ())
+            told.headers["Allow"] = ", ".join(sorted({*known, *(("HEAD",) if "GET" in known else ())}))
         return problem_response(told)
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -115,14 +116,3 @@ def handle_errors(app: FastAPI) -> None:
     for kind in (RequestError, CaseError, HTTPException):
         app.add_exception_handler(kind, expected)
     app.add_exception_handler(RequestValidationError, invalid)
-
-
-def _methods(request: Request) -> list[str]:
-    """Return the methods of all routes at a request's address."""
-    from starlette.routing import Match
-
-    found: set[str] = set()
-    for route in request.app.router.routes:
-        if route.matches(request.scope)[0] != Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return sorted(found | ({"HEAD"} if "GET" in found else set()))

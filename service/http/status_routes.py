@@ -61,7 +61,10 @@ def status_router(doors: Doors, settings: Settings) -> APIRouter:
     )
     async def ready(request: Request) -> Response:
         if not request.app.state.ready:
-            raise RequestError(503, "The server is still loading.", headers=RETRY)
+            failed = "The server could not load all that it answers from; the log says where it failed."
+            raise RequestError(
+                503, failed if request.app.state.failed else "The server is still loading.", headers=RETRY
+            )
         return Response(to_bytes({"status": "ready"}), media_type="application/json")
 
     @router.get(
