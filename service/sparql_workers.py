@@ -138,7 +138,12 @@ class SparqlWorkers:
                 raise BusyError("the server is closing")
             process = _Process(self._settings)
             self._running.add(process)
-        process.wait_open()
+        try:
+            process.wait_open()
+        except QueryError:
+            with self._lock:
+                self._running.discard(process)
+            raise
         return process
 
 

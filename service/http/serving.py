@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,9 @@ def run(settings: Settings, ontology: str | None) -> None:
         event("listening", addresses=[address_of(one) for one in sockets])
         server = uvicorn.Server(config)
         if settings.workers > 1:
-            Multiprocess(config, target=server.run, sockets=sockets).run()
+            supervisor: Any = Multiprocess
+            older = "target" in inspect.signature(supervisor).parameters  # of uvicorn
+            supervisor(config, **({"target": server.run} if older else {}), sockets=sockets).run()
         else:
             with contextlib.suppress(KeyboardInterrupt):  # it ends in good order, and then says so once more
                 server.run(sockets=sockets)

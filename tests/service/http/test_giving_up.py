@@ -89,7 +89,7 @@ def test_work_ends_when_its_client_hangs_up(
         assert client.post("/v1/posterior", json=EMPTY).status_code == 200
         assert 'route="/v1/posterior",status="499"} 1.0' in client.get("/metrics").text
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert [line["event"] for line in lines] == ["request"] * len(lines)
+    assert {line["event"] for line in lines} == {"request"}
 
 
 def test_a_client_that_hangs_up_within_its_body_is_no_failure_of_ours(client: httpx.Client, logged: Logged) -> None:
@@ -98,7 +98,8 @@ def test_a_client_that_hangs_up_within_its_body_is_no_failure_of_ours(client: ht
         posted(client, "/v1/batch", b'{"case"', length=100, kind=MEDIA_TYPES[0]).close()
         wait_until(lambda: log.getvalue().count("499") == 2)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert {(line["event"], line["status"]) for line in lines} == {("request", 499)}
+    ours = [(line["event"], line["status"]) for line in lines if line.get("route") != "/ready"]
+    assert ours == [("request", 499)] * 2
 
 
 def test_a_line_that_takes_too_long_is_told_and_the_next_are_answered(
