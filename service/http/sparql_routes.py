@@ -107,6 +107,7 @@ def sparql_router(doors: Doors, settings: Settings, limits: SparqlLimits | None 
 
     @router.get(
         PATH,
+        operation_id="sparql_get",
         summary="Ask the ontology in SPARQL; without a query, the description of the service",
         response_class=Response,
         responses=_answers(),
@@ -120,6 +121,7 @@ def sparql_router(doors: Doors, settings: Settings, limits: SparqlLimits | None 
 
     @router.post(
         PATH,
+        operation_id="sparql_post",
         summary="Ask the ontology in SPARQL",
         response_class=Response,
         responses=_answers(),
