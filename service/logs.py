@@ -9,6 +9,7 @@ import json
 import logging
 import traceback
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -42,7 +43,7 @@ def log_exception(log: logging.Logger, error: BaseException, event: str = "excep
     log.error("%s: %s at %s", event, place["type"], "; ".join(place["at"]), extra={"fields": found})
 
 
-def config(**loggers: Mapping[str, Any]) -> dict[str, Any]:
+def config(loggers: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> dict[str, Any]:
     """Return a configuration of ``logging``: these loggers, and from everywhere else warnings, as JSON lines."""
     ours = {name: {"handlers": ["stderr"], "propagate": False, **given} for name, given in loggers.items()}
     return {

@@ -63,5 +63,5 @@ def _listen(server: MCPServer[Any], port: int) -> None:
     from hepagraph.service.logs import config
 
     application = server.streamable_http_app(host=HOST, stateless_http=True, json_response=True)
-    logs = config(**{"uvicorn": {"level": "WARNING"}, "uvicorn.access": {"level": "CRITICAL", "handlers": []}})
+    logs = config({"uvicorn": {"level": "WARNING"}, "uvicorn.access": {"level": "CRITICAL", "handlers": []}})
     uvicorn.run(application, host=HOST, port=port, log_config=logs, access_log=False, server_header=False)

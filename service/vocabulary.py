@@ -56,13 +56,15 @@ def _measure(variable: Variable) -> Json | None:
     measure = variable.measure
     if measure is None:
         return None
-    bands = [{"state": b.state, "low": max(b.low, measure.minimum), "high": b.high} for b in measure.bands]
     return {
         "key": measure.key,
         "unit": measure.unit,
         "minimum": measure.minimum,
         "maximum": measure.maximum,
-        "bands": [{**band, "high": min(band["high"], measure.maximum)} for band in bands],
+        "bands": [
+            {"state": band.state, "low": max(band.low, measure.minimum), "high": min(band.high, measure.maximum)}
+            for band in measure.bands
+        ],
     }
 
 

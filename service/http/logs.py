@@ -19,7 +19,7 @@ def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 CONFIG: dict[str, Any] = config(
-    **{
+    {
         NAME: {"level": "INFO"},
         "uvicorn": {"level": "WARNING"},
         "uvicorn.access": {"level": "CRITICAL", "handlers": []},

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hepagraph.inference.stopping import Stop, stop_if_over
 from hepagraph.ontology.errors import StoppedError
@@ -51,7 +51,7 @@ class Workbench:
             answered = self._begun(function, stop)
             try:
                 async with asyncio.timeout(self.seconds):
-                    awaited = {answered} if watching is None else {answered, watching}
+                    awaited: set[asyncio.Future[Any]] = {answered} if watching is None else {answered, watching}
                     await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
                 if watching is not None and watching.done() and not answered.done():
                     watching.result()  # it may have failed, as when too much comes

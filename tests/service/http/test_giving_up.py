@@ -107,7 +107,8 @@ def test_a_line_that_takes_too_long_is_told_and_the_next_are_answered(
 ) -> None:
     short = EMPTY["case"]
     lines = [short, long["case"], short, long["case"], short]
-    with running(create_app(doors, Settings(seconds=2, batches=1))) as client:
+    doors.posterior(short, interval=True)  # what is drawn once is drawn
+    with running(create_app(doors, Settings(seconds=6, batches=1))) as client:
         found = client.post(
             "/v1/batch?interval=true&surprise=false",
             content="\n".join(map(json.dumps, lines)),
