@@ -22,6 +22,7 @@ from hepagraph.inference.estimating import Design, Precision, fit, implied, prec
 from hepagraph.inference.inverse import Prevalence, inverse_observations, read_prevalences
 from hepagraph.inference.observations import Observation, Reading, mixture_rows, observe, read_statement
 from hepagraph.inference.priors import statements_in
+from hepagraph.inference.stopping import stop_if_over
 from hepagraph.kg import Policy, Statement, Variable
 from hepagraph.kg.vocabulary import targets
 
@@ -209,6 +210,7 @@ def reestimate(reconciliation: Reconciliation, names: Collection[str]) -> Reconc
     prevalences = read_prevalences(frame)
     conditioning = [n for n in conditioning_variables(frame.graph, frame.vocabulary) if n in estimates]
     for name in (*(n for n in conditioning if n in names), *sorted(set(names) - set(conditioning))):
+        stop_if_over()
         conditioned = estimates[name].conditions and name not in conditioning
         conditions = _conditions(frame, name, conditioning, estimates) if conditioned else ()
         start = estimates[name].parameters
