@@ -4,17 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SOURCES := pyproject.toml
+# How many processes run the tests: each wants a core and up to 3 GiB.
+PROCESSES ?= 2
 
-.PHONY: help demo test notebooks notebooks-save docs bench bench-guard lint types layers terms check audit lock clean
+.PHONY: help demo test notebooks notebooks-save docs bench bench-guard lint types layers terms check audit audit-online advisories lock clean
 
 help:
 	@echo "make demo    answer the built-in example case"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests, in two processes (PROCESSES=1 for one)"
 	@echo "make check   lint, strict types on the built wheel, import layers, no medical term in Python"
 	@echo "make notebooks  run the notebooks and compare what they say with their committed outputs; make notebooks-save renews those"
 	@echo "make docs    build the documentation into docs/_build/html"
 	@echo "make bench   measure the engine against its peers, 10 minutes on an idle machine; make bench-guard: has it become slower?"
-	@echo "make audit   ask for known weaknesses of the locked dependencies (needs pip-audit and the network)"
+	@echo "make audit   hold the locked dependencies against the committed snapshot of advisories, without a network"
+	@echo "make audit-online  ask for today's advisories instead (needs pip-audit and the network)"
+	@echo "make advisories FROM=folder  renew the snapshot from a clone of the advisory database"
 	@echo "make lock    renew requirements/*.lock (needs uv)"
 	@echo "make clean   remove .venv and build output"
 
@@ -22,7 +26,7 @@ demo: $(VENV)/.core
 	@$(BIN)/hepagraph demo
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q --numprocesses $(PROCESSES) --dist worksteal
 
 check: lint types layers terms
 
@@ -92,11 +96,17 @@ layers: $(VENV)/.dev
 terms: $(VENV)/.dev
 	@$(BIN)/python .ci/check_terms.py
 
-audit:
-	@command -v pip-audit >/dev/null || { echo "make audit needs pip-audit: pip install pip-audit"; exit 1; }
+audit: $(VENV)/.dev
+	@$(BIN)/python .ci/check_advisories.py
+
+audit-online:
+	@command -v pip-audit >/dev/null || { echo "make audit-online needs pip-audit: pip install pip-audit"; exit 1; }
 	pip-audit --strict --disable-pip --require-hashes -r requirements/core.lock
 	pip-audit --strict --disable-pip --require-hashes -r requirements/dev.lock
 	pip-audit --strict --disable-pip --require-hashes -r requirements/docs.lock
+
+advisories: $(VENV)/.dev
+	@$(BIN)/python .ci/renew_advisories.py "$(FROM)"
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }

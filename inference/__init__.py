@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hepagraph.inference.reasoner import Reasoner
     from hepagraph.inference.result import CaseResult, LesionResult, Reason, ResultWarning
     from hepagraph.inference.sensitivity import Range, Sensitivity, Turn, sensitivity
+    from hepagraph.inference.stopping import time_limit
     from hepagraph.inference.surprise import Conflict, SurpriseReport
     from hepagraph.inference.what_if import Outcome, Scenario, WhatIf, sweep, what_if
 
@@ -62,6 +63,7 @@ __all__ = [
     "next_best",
     "sensitivity",
     "sweep",
+    "time_limit",
     "what_if",
 ]
 
@@ -93,6 +95,7 @@ __getattr__ = lazy_names(
         "Explanation": "most_probable",
         "Reasoner": "reasoner",
         "compile_network": "compiling",
+        "time_limit": "stopping",
     },
 )
 sys.modules[__name__].__class__ = _Package

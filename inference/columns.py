@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.assessability import Exam
 from hepagraph.inference.case import NOT_ASSESSABLE, SECTIONS, CaseReader, Finding, derived_findings
+from hepagraph.inference.stopping import stop_if_over
 from hepagraph.kg import Variable
 from hepagraph.kg.vocabulary import Measure
 from hepagraph.ontology.errors import Problem, case_error, nearest
@@ -170,13 +171,14 @@ class ColumnReader:
         position = {finding.likelihood: code for code, finding in enumerate(states)}
         meant = np.full(len(column.distinct) + 1, -1, dtype=np.int32)
         index = np.asarray(column.index)
+        places: _Places | None = None
         for number, value in enumerate(column.distinct):
+            stop_if_over()
             finding, problems = self._value(variable, name, value)
-            faults += [
-                Fault(np.flatnonzero(index == number), replace(problem, where=where))
-                for problem in problems
-                if (index == number).any()
-            ]
+            if problems:
+                places = places or _Places(index, len(column.distinct))
+                rows = places.rows(number)
+                faults += [Fault(rows, replace(problem, where=where)) for problem in problems if len(rows)]
             if finding is None:
                 continue
             if finding.likelihood not in position:
@@ -233,6 +235,17 @@ class ColumnReader:
                 what = f"{name_a}: {state_a} excludes {name_b}: {state_b}"
                 where = f"column {a.name} and column {b.name}"
                 yield Fault(rows, Problem("contradiction", where, what, advice="correct one of the two"))
+
+
+class _Places:
+    """Which rows hold each distinct value; found for all of them at once, as there may be as many as rows."""
+
+    def __init__(self, index: NDArray[np.integer[Any]], count: int) -> None:
+        self._order = np.argsort(index, kind="stable")
+        self._start = np.searchsorted(index[self._order], np.arange(count + 1))
+
+    def rows(self, number: int) -> Positions:
+        return self._order[self._start[number] : self._start[number + 1]]
 
 
 def _states(variable: Variable) -> tuple[Finding, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -78,11 +78,27 @@ class Skeleton:
     @property
     def values(self) -> Values:
         """Every variable's fitted table P(state | row, conditions), the rows as in ``Frame.rows``."""
-        return {name: estimate.table for name, estimate in self.reconciliation.estimates.items()}
+        return _Fitted(self.reconciliation.estimates)
 
     def evidence(self, name: str, given: str) -> tuple[Statement, ...]:
         """Return the statements behind a variable in an entity, subtype or the root."""
         return self.estimate(name).evidence.get(given, ())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Fitted(Mapping[str, Array]):
+    """The tables of estimates, which may be made when first asked for."""
+
+    estimates: Mapping[str, Estimate]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.estimates[name].table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.estimates)
+
+    def __len__(self) -> int:
+        return len(self.estimates)
 
 
 def read_skeleton(
@@ -90,12 +106,14 @@ def read_skeleton(
     *,
     fresh: bool = False,
     artifact: Artifact | None = None,
+    same: bool = False,
     progress: Progress | None = None,
 ) -> Skeleton:
     """Find the network's structure in the graph and reconcile the evidence of every variable.
 
     An artifact of the same evidence is used where there is one, first the one given, unless ``fresh``; see
-    ``artifact``. ``progress`` is called with (fits done, fits in all, variable) while fitting.
+    ``artifact``. ``same`` says that the one given is known to be of this graph, and saves finding out.
+    ``progress`` is called with (fits done, fits in all, variable) while fitting.
 
     Raises
     ------
@@ -130,9 +148,10 @@ def read_skeleton(
         primary_matches(graph, policy, vocabulary, contexts, parent_of),
     )
     names, plain = (*contexts, *mechanisms, *features), frozenset((*contexts, *mechanisms))
-    key = evidence_key(frame, names)
-    if artifact is None or artifact.key != key:
-        artifact = None if fresh else find_artifact(key)
+    if artifact is None or not same:
+        key = evidence_key(frame, names)
+        if artifact is None or artifact.key != key:
+            artifact = None if fresh else find_artifact(key)
     if artifact is None:
         reconciliation = reconcile(frame, names, plain=plain, progress=progress)
     else:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.estimating import probabilities
 from hepagraph.inference.reconciling import Estimate, Reconciliation
+from hepagraph.inference.stopping import stop_if_over
 
 Array = NDArray[np.float64]
 PARAMETER_PARTS = ("sampling", "judgement")
@@ -41,6 +42,7 @@ def draw_tables(
     frame, found = reconciliation.frame, {}
     groups = np.array([*(frame.entities.index(e) for e in frame.parent_of.values()), len(frame.entities)])
     for name in names:
+        stop_if_over()
         own = np.random.default_rng([seed, *name.encode()])
         found[name] = draw_estimate(
             reconciliation.estimates[name], groups, reconciliation.tau, own, draws, parts, widening

@@ -20,8 +20,10 @@ from hepagraph.inference.engine.program import Program
 from hepagraph.inference.engine.rows import Rows, Stack, stack_of
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
 from hepagraph.inference.priors import entity_table, subtype_table
+from hepagraph.inference.stopping import stop_if_over
 
 Array = NDArray[np.float64]
+TOGETHER = 50  # draws whose weights are worked on at a time
 KEPT_SETS = 4  # of draws: all uncertainty, and each part alone
 Kept = Mapping[str, NDArray[np.int64]]
 
@@ -64,6 +66,7 @@ def drawn_rows(
     stacks, priors = {}, {}
     inner = {variable.name: place for place, variable in enumerate(program.inner)}
     for name, vector in vectors.items():
+        stop_if_over()
         if name not in position:
             continue
         column = position[name]
@@ -75,11 +78,13 @@ def drawn_rows(
             stacks[column] = stack_of(program, column, vector[None])
             codes[:, column] = 0
     for name in touched:
+        stop_if_over()
         if name in inner:
             floored = np.maximum(drawn[name][:, :-1], skeleton.policy.table_floor)
             tables = floored / floored.sum(axis=-1, keepdims=True)
             scope = (SUBTYPE, *skeleton.conditions(name), name)
             priors[inner[name]] = _laid_out(program, tables, scope, program.inner[inner[name]].scope)
+    stop_if_over()
     above = {name for node in (ENTITY, SUBTYPE) for name in network.tables[node].parents}
     if only is None or above.intersection(only):
         weights, context = _drawn_weights(skeleton, network, program, drawn, vectors, kept, draws), every
@@ -152,7 +157,28 @@ def _drawn_weights(
     kept: Kept,
     draws: int,
 ) -> Array:
-    """Return P(evidence on contexts, interface, lane) under each draw, shape (draws, 2^bits, width)."""
+    """Return P(evidence on contexts, interface, lane) under each draw, shape (draws, 2^bits, width).
+
+    Where little is known of the patient the tables of all draws are large, so a few draws are worked on at a time.
+    """
+    found = []
+    for start in range(0, draws, TOGETHER):
+        stop_if_over()
+        some = {name: tables[start : start + TOGETHER] for name, tables in drawn.items()}
+        count = min(TOGETHER, draws - start)
+        found.append(_weights_of_some(skeleton, network, program, some, vectors, kept, count))
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def _weights_of_some(
+    skeleton: Skeleton,
+    network: Network,
+    program: Program,
+    drawn: Mapping[str, Array],
+    vectors: Mapping[str, Array],
+    kept: Kept,
+    draws: int,
+) -> Array:
     theta, floor = marginal_reader(skeleton, drawn), skeleton.policy.table_floor
     interface = sorted((v for v in program.inner if v.table is None), key=lambda v: -v.shift)
     axes = [*program.above, *(v.name for v in interface)]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepagraph.inference.network import Table
+from hepagraph.inference.stopping import stop_if_over
 from hepagraph.ontology.errors import ImpossibleEvidenceError, OntologyError, Problem
 
 Array = NDArray[np.float64]
@@ -58,6 +59,7 @@ def marginals(tables: Mapping[str, Table], likelihood: Mapping[str, Array], targ
     OntologyError
         A cluster would need more than ``MAXIMUM_CELLS`` numbers.
     """
+    stop_if_over()
     wanted = tuple(dict.fromkeys(targets))
     names = relevant(tables, [*likelihood, *wanted])
     index = {name: position for position, name in enumerate(names)}

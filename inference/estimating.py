@@ -111,34 +111,41 @@ def fit(design: Design, observations: Sequence[Observation], judgement_scale: fl
 
 @dataclass(frozen=True)
 class Precision:
-    """The precision of a fit, L L^T, and square roots of its two parts, which add up to it.
+    """The precision of a fit: the information of published counts and of judgement, and that of the priors.
 
-    ``factor`` is the lower triangle L, shape (parameters, parameters). ``counted`` R_c, shape (parameters, parts), has
-    R_c R_c^T the information of published counts, ``judged`` likewise that of judgement and priors.
+    ``counted`` R_c, shape (parameters, parts), has R_c R_c^T the information of published counts, ``judged`` likewise
+    that of judged shares; the priors' is diagonal and ``prior``, shape (parameters,), its root.
     """
 
-    factor: Array
     counted: Array
     judged: Array
+    prior: Array
+
+    @cached_property
+    def covariance(self) -> Array:
+        """S, the inverse of the whole precision; by Woodbury's identity where there are fewer parts than parameters."""
+        root, variance = np.hstack([self.counted, self.judged]), 1 / self.prior**2
+        if root.shape[1] >= len(self.prior):
+            return np.asarray(np.linalg.inv(root @ root.T + np.diag(self.prior**2)), dtype=np.float64)
+        scaled = root * variance[:, None]
+        inner = np.eye(root.shape[1]) + root.T @ scaled
+        return np.asarray(np.diag(variance) - scaled @ np.linalg.solve(inner, scaled.T), dtype=np.float64)
 
     @cached_property
     def spread(self) -> Mapping[str, Array]:
-        """For each part S R, S the inverse precision: deviates of covariance S R R^T S are normal deviates times it."""
-        return {part: self._spread(root) for part, root in (("sampling", self.counted), ("judgement", self.judged))}
-
-    def _spread(self, root: Array) -> Array:
-        half = np.linalg.solve(self.factor, root)
-        return np.asarray(np.linalg.solve(self.factor.T, half), dtype=np.float64)
+        """For each part S R: deviates of covariance S R R^T S are normal deviates times it."""
+        judged = np.hstack([self.covariance @ self.judged, self.covariance * self.prior])
+        return {"sampling": self.covariance @ self.counted, "judgement": judged}
 
     def used_by_counts(self) -> float:
         """Return how many parameters the counts determine: the trace of S R_c R_c^T."""
-        return float((np.linalg.solve(self.factor, self.counted) ** 2).sum())
+        return float((self.counted * (self.covariance @ self.counted)).sum())
 
 
 def precision_of(
     design: Design, observations: Sequence[Observation], parameters: Array, judgement_scale: float
 ) -> Precision:
-    """Return the expected information at the fit, split into counts (grades A and B) and judgement with priors."""
+    """Return the expected information at the fit, split into counts (grades A and B), judgement and priors."""
     compiled = _compile(design, observations)
     table = probabilities(design, parameters)
     shares, numerators, totals = _shares(compiled, table)
@@ -147,10 +154,7 @@ def precision_of(
         * np.sqrt(_weights(compiled, shares, judgement_scale))[:, None]
     ).T
     counted = _is_counted(observations)[compiled.part_of]
-    prior = np.diag(np.repeat(1 / design.scale, design.states))
-    judged = np.hstack([root[:, ~counted], prior])
-    total = root @ root.T + prior**2
-    return Precision(np.linalg.cholesky(total).astype(np.float64), root[:, counted], judged)
+    return Precision(root[:, counted], root[:, ~counted], np.repeat(1 / design.scale, design.states))
 
 
 class Removal:
@@ -162,8 +166,7 @@ class Removal:
 
     def __init__(self, design: Design, precision: Precision, parameters: Array, judgement_scale: float) -> None:
         self._design, self._parameters, self._scale = design, parameters, judgement_scale
-        half = np.linalg.inv(precision.factor)
-        self._inverse = half.T @ half
+        self._inverse = precision.covariance
 
     def without(self, removed: Sequence[Observation]) -> Array:
         """Return the parameters without some observations, shape (effects, states)."""

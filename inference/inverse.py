@@ -7,7 +7,8 @@ of one kind says how often each kind is small.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,23 +26,41 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def inverse_observations(frame: Frame, variable: Variable, tau: float) -> list[Observation]:
+@dataclass(frozen=True, slots=True)
+class Prevalence:
+    """A prevalence of an entity in a setting, and the setting's prior weights by entity."""
+
+    entity: str
+    statement: Statement
+    weights: Mapping[str, float]
+
+
+def read_prevalences(frame: Frame) -> list[Prevalence]:
+    """Return the prevalences whose context names, directly or by implication, a setting with prior weights."""
+    weights, found = prior_weights(frame.graph, frame.entities), []
+    for entity in frame.entities:
+        for statement in statements_in(frame.graph, entity, "Prevalence"):
+            setting = _setting(frame, statement, weights)
+            if setting is not None:
+                found.append(Prevalence(entity, statement, weights[setting]))
+    return found
+
+
+def inverse_observations(
+    frame: Frame, variable: Variable, prevalences: Iterable[Prevalence], tau: float
+) -> list[Observation]:
     """Return an observation for each prevalence of an entity among lesions in some states of a variable.
 
-    The statement's context must name states of the variable and, directly or by implication, a setting
-    with prior weights. Only features are informed so: the context is where a prior starts from.
+    Only features are informed so: the context is where a prior starts from.
     """
     if variable.kind != "ImagingFeature":
         return []
-    weights = prior_weights(frame.graph, frame.entities)
     found = []
-    for entity in frame.entities:
-        for statement in statements_in(frame.graph, entity, "Prevalence"):
-            states = _states(variable, statement)
-            setting = _setting(frame, statement, weights)
-            if states and setting is not None:
-                observation = _observe(frame, entity, statement, states, weights[setting], tau)
-                found += [observation] if observation is not None else []
+    for prevalence in prevalences:
+        states = _states(variable, prevalence.statement)
+        if states:
+            observation = _observe(frame, prevalence, states, tau)
+            found += [observation] if observation is not None else []
     return sorted(found, key=lambda observation: observation.id)
 
 
@@ -57,19 +76,13 @@ def _setting(frame: Frame, statement: Statement, weights: Mapping[str | None, ob
     return next(iter([*named, *implied]), None)
 
 
-def _observe(
-    frame: Frame,
-    entity: str,
-    statement: Statement,
-    states: tuple[int, ...],
-    weights: Mapping[str, float],
-    tau: float,
-) -> Observation | None:
+def _observe(frame: Frame, prevalence: Prevalence, states: tuple[int, ...], tau: float) -> Observation | None:
+    statement = prevalence.statement
     share, size = proportion_of(statement, frame.policy)
     if share is None:
         return None
-    rows = _prior_rows(frame, statement, weights)
-    own = np.array([*(float(e == entity) for e in frame.parent_of.values()), 0.0])
+    rows = _prior_rows(frame, statement, prevalence.weights)
+    own = np.array([*(float(e == prevalence.entity) for e in frame.parent_of.values()), 0.0])
     given = np.stack([rows * own, rows * (1 - own)])
     counted = statement.n is not None
     effective = effective_size(size, (share, 1 - share), statement.grade, tau, frame.policy) if counted else size

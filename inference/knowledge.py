@@ -1,4 +1,4 @@
-"""An ontology's graph and skeleton, read in full when they are first asked for."""
+"""An ontology's graph and skeleton, read when they are first asked for: as stored with its model, or else in full."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Knowledge:
     """The graph of the ontology in a folder and the skeleton of its network.
 
     ``sha256`` is the hash of the content that was compiled, ``fit`` what was found then, if it was; the skeleton is
-    made from it. Either part may be given. Share it between threads.
+    made from it, and what is stored of the ontology is used. Either part may be given. Share it between threads.
     """
 
     def __init__(
@@ -75,10 +75,20 @@ class Knowledge:
 
         with _READING:
             if self._skeleton is None:
-                self._skeleton = read_skeleton(self.graph, artifact=self._fit, progress=progress)
+                same = self._fit is not None  # made from the graph of this very hash
+                self._skeleton = read_skeleton(self.graph, artifact=self._fit, same=same, progress=progress)
             return self._skeleton
 
     def _read(self) -> nx.MultiDiGraph[str]:
+        stored = None if self._fit is None or self._folder is None else self._stored(self._folder)
+        return self._built() if stored is None else stored
+
+    def _stored(self, folder: Path) -> nx.MultiDiGraph[str] | None:
+        from hepagraph.inference.model_cache import find_graph
+
+        return find_graph(folder, self._sha256)
+
+    def _built(self) -> nx.MultiDiGraph[str]:
         from hepagraph.kg.build import build_graph
         from hepagraph.ontology.store import load_ontology
 

@@ -13,14 +13,18 @@ import re
 import time
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hepagraph.kg
 from hepagraph.inference.model import CompiledModel
-from hepagraph.inference.stored import FORMAT, read_model, write_model, write_whole
+from hepagraph.inference.stored import FORMAT, read_graph, read_model, write_model, write_whole
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.files import PACKAGED, content_hash, find_ontology
 from hepagraph.ontology.signatures import Signature, files_below, signature
 from hepagraph.ontology.version import package_version
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _FACTS = (".ttl",)
@@ -65,8 +69,20 @@ def find_model(folder: Path) -> CompiledModel | None:
     return model
 
 
-def keep_model(folder: Path, model: CompiledModel) -> Path | None:
-    """Store the compiled model of the ontology in a folder and return the file; what it replaces is removed.
+def find_graph(folder: Path, sha256: str) -> nx.MultiDiGraph[str] | None:
+    """Return the knowledge graph stored with the model of the ontology in a folder, if its hash is still this one."""
+    try:
+        place = _Place(folder)
+    except OntologyError:
+        return None
+    key, _ = place.key()
+    return None if key is None else read_graph(place.file(key), key, sha256)
+
+
+def keep_model(folder: Path, model: CompiledModel, graph: nx.MultiDiGraph[str] | None = None) -> Path | None:
+    """Store the compiled model of the ontology in a folder, with its graph, and return the file.
+
+    What it replaces is removed.
 
     Nothing is stored, and None returned, where the ontology or the sources are no longer what was compiled.
 
@@ -80,7 +96,7 @@ def keep_model(folder: Path, model: CompiledModel) -> Path | None:
         return None
     key = place.hashed()
     path = place.file(key)
-    write_model(model, key, path)
+    write_model(model, key, path, graph)
     place.keep(key)
     return path
 

@@ -24,6 +24,7 @@ from hepagraph.inference.elimination import (
     sum_to,
 )
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network, Table
+from hepagraph.inference.stopping import stop_if_over
 
 if TYPE_CHECKING:
     from hepagraph.inference.case import Case
@@ -121,6 +122,7 @@ def joint_optimum(
     wanted = frozenset(names.index(target) for target in targets)
     decisions: list[tuple[int, Factor]] = []
     for variable in min_fill_order(tuple(factor.scope for factor in factors), len(names), wanted):
+        stop_if_over()
         touching = [factor for factor in factors if variable in factor.scope]
         factors = [factor for factor in factors if variable not in factor.scope]
         product = multiply(touching, cards)

@@ -1,8 +1,8 @@
 """The scorer as an ONNX model: codes or likelihoods in, the posterior of the entity out, exact whatever is missing.
 
-Exact elimination, unrolled into matrix products, multiplications and sums: lanes (pairs of entity and subtype) are one
-axis, hidden variables are summed out in an order fixed beforehand, and a finding that was not stated has a likelihood
-of ones. Reports err as in ``Reasoner.score``.
+Exact elimination, unrolled into look-ups, multiplications and sums: lanes (pairs of entity and subtype) are one axis,
+hidden variables are summed out in an order fixed beforehand, and a finding that was not stated has a likelihood of
+ones. Hidden variables that a row states are cut out of it (see ``onnx_graph``). Reports err as in ``Reasoner.score``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 INPUTS = ("codes", "likelihoods")
+MOST_CONTEXTS = 2**21  # numbers in the table of all that rows may say of the context
 SMALLEST_LOG10 = -290.0  # products below would be lost in double precision
 
 
@@ -71,7 +72,7 @@ def onnx_model(reasoner: Reasoner, *, differential: str | None = None, inputs: s
     errors = {n: reading_error(base, network.reporting_error) for n, base in network.base_rates.items()}
     _check_room(shape, names, errors)
     read = _codes if inputs == "codes" else _likelihoods
-    seen = read(graph, {name: len(network.states[name]) for name in names}, errors)
+    seen = read(graph, shape, {name: len(network.states[name]) for name in names}, errors)
     _finish(graph, _lanes(graph, shape, seen), shape)
     double = onnx.TensorProto.DOUBLE
     value = onnx.helper.make_tensor_value_info
@@ -151,37 +152,51 @@ class _Shape:
             joint = joint * self.at_lanes(name, axes)
         return np.asarray(joint)
 
-    def leaf(self, name: str) -> tuple[Array, tuple[str, ...]]:
-        """Return a leaf's table, its own states first and lanes last, and the hidden variables between."""
-        scope = tuple(v for v in self.hidden if v in self.tables[name].scope)
+    def parts(self, name: str, graph: FactorGraph) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the hidden variables of a table, those that are split apart from the others."""
+        scope = [v for v in graph.sizes if v in self.hidden and v in self.tables[name].scope]
+        return tuple(v for v in scope if v in graph.possible), tuple(v for v in scope if v not in graph.possible)
+
+    def leaf(self, name: str, scope: tuple[str, ...]) -> Array:
+        """Return a leaf's table: its own states, the hidden variables of ``scope``, lanes."""
         values = self.at_lanes(name, (name, *scope))
-        return np.asarray(np.broadcast_to(values, (*values.shape[:-1], len(self.lanes)))), scope
+        return np.asarray(np.broadcast_to(values, (*values.shape[:-1], len(self.lanes))))
 
 
-def _lanes(graph: FactorGraph, shape: _Shape, seen: Mapping[str, str]) -> Factor:
+def _lanes(graph: FactorGraph, shape: _Shape, seen: Seen) -> Factor:
     """Return P(all that was seen, lane)."""
-    factors = []
-    above = sorted(shape.above, key=lambda v: -graph.sizes[v])
-    if above:
-        rest = tuple(v for v in graph.sizes if v in (*above[1:], *shape.interface))
-        joint = graph.seen_through(seen[above[0]], shape.contexts(above[0]), rest)
-        for name in above[1:]:
-            joint = graph.without(graph.times(joint, _own(graph, seen, name)), name)
-    else:
-        joint = graph.factor(shape.contexts(None), shape.interface)
-    factors.append(joint)
-    factors += [graph.seen_through(seen[name], *shape.leaf(name)) for name in shape.leaves]
     for name in shape.hidden:
-        if name in seen:
-            factors.append(_own(graph, seen, name))
+        if name in seen.likelihoods:
+            graph.split(name, seen.likelihoods[name])
+    factors = [_context(graph, shape, seen)]
+    factors += [seen.leaf(graph, shape, name) for name in shape.leaves]
+    for name in shape.hidden:
+        if name in graph.possible:
+            factors.append(graph.opened(_own(graph, seen, name), (name,)))
         if name not in shape.interface:
-            scope = tuple(v for v in shape.hidden if v in shape.tables[name].scope)
-            factors.append(graph.factor(shape.at_lanes(name, scope), scope))
+            split, scope = shape.parts(name, graph)
+            factors.append(graph.opened(graph.factor(shape.at_lanes(name, (*split, *scope)), (*split, *scope)), split))
     return eliminate(graph, factors, shape.hidden)
 
 
-def _own(graph: FactorGraph, seen: Mapping[str, str], name: str) -> Factor:
-    return Factor(graph.reshaped(seen[name], [graph.sizes[name], 1]), (name,), 1)
+def _context(graph: FactorGraph, shape: _Shape, seen: Seen) -> Factor:
+    """Return P(what was seen of the context, interface, lane)."""
+    above = sorted(shape.above, key=lambda v: -graph.sizes[v])
+    split = tuple(v for v in graph.sizes if v in shape.interface and v in graph.possible)
+    if not above:
+        return graph.opened(graph.factor(shape.contexts(None), shape.interface), split)
+    table = shape.contexts(above[0])
+    if seen.codes and table.size * np.prod([1 + 1 / graph.sizes[v] for v in above]) <= MOST_CONTEXTS:
+        return seen.context(graph, shape, split)
+    rest = tuple(v for v in graph.sizes if v in (*above[1:], *shape.interface))
+    joint = graph.seen_through(seen.likelihoods[above[0]], table, rest)
+    for name in above[1:]:
+        joint = graph.without(graph.times(joint, _own(graph, seen, name)), name)
+    return graph.opened(joint, split)
+
+
+def _own(graph: FactorGraph, seen: Seen, name: str) -> Factor:
+    return Factor(graph.reshaped(seen.likelihoods[name], [graph.sizes[name], 1]), (name,), 1)
 
 
 def _finish(graph: FactorGraph, lanes: Factor, shape: _Shape) -> None:
@@ -192,19 +207,58 @@ def _finish(graph: FactorGraph, lanes: Factor, shape: _Shape) -> None:
     graph.node("Log", graph.node("Squeeze", total, graph.integers([1])), output="evidence_log")
 
 
-def _codes(graph: FactorGraph, sizes: Mapping[str, int], errors: Mapping[str, Array]) -> dict[str, str]:
-    """Return each variable's likelihood, looked up by its code; the first row of each table is for not stated."""
-    shifted = graph.node("Add", "codes", graph.integers(1))
-    rows = graph.node("Max", shifted, graph.integers(0))
-    found = {}
+@dataclass(frozen=True)
+class Seen:
+    """What the rows say of each variable: its likelihood, and the number of a meaning where they give codes."""
+
+    likelihoods: Mapping[str, str]
+    codes: Mapping[str, str]
+    meanings: Mapping[str, Array]
+
+    def context(self, graph: FactorGraph, shape: _Shape, split: tuple[str, ...]) -> Factor:
+        """Return P(what was seen of the context, interface, lane) from a table of all that it may say."""
+        table = np.broadcast_to(
+            shape.contexts(None),
+            [*(graph.sizes[v] for v in (*shape.above, *shape.interface)), len(shape.lanes)],
+        )
+        code = graph.integers(0)
+        for axis, name in enumerate(shape.above):
+            table = np.moveaxis(np.tensordot(self.meanings[name], table, (1, axis)), 0, axis)
+            code = graph.node(
+                "Add", graph.node("Mul", code, graph.integers(len(self.meanings[name]))), self.codes[name]
+            )
+        inside = tuple(v for v in shape.interface if v not in split)
+        first = len(shape.above)
+        order = [*range(first), *(first + shape.interface.index(v) for v in (*split, *inside)), table.ndim - 1]
+        tail = [*(graph.sizes[v] for v in inside), len(shape.lanes)]
+        said = np.transpose(table, order).reshape(-1, graph.cells(split), *tail)
+        return graph.by_code(code, said, inside, split)
+
+    def leaf(self, graph: FactorGraph, shape: _Shape, name: str) -> Factor:
+        """Return P(what was seen of a leaf | hidden, lane)."""
+        split, scope = shape.parts(name, graph)
+        table = shape.leaf(name, (*split, *scope))
+        if name not in self.codes:
+            return graph.opened(graph.seen_through(self.likelihoods[name], table, (*split, *scope)), split)
+        said = np.tensordot(self.meanings[name], table, 1)
+        return graph.by_code(
+            self.codes[name], said.reshape(len(said), graph.cells(split), *table.shape[1 + len(split) :]), scope, split
+        )
+
+
+def _codes(graph: FactorGraph, shape: _Shape, sizes: Mapping[str, int], errors: Mapping[str, Array]) -> Seen:
+    """Return what codes say; the first meaning of each variable is not stated."""
+    rows = graph.node("Max", graph.node("Add", "codes", graph.integers(1)), graph.integers(0))
+    found, likelihoods, meanings = {}, {}, {}
     for position, (name, size) in enumerate(sizes.items()):
-        meanings = np.vstack([np.ones(size), errors.get(name, np.eye(size))])
-        row = graph.node("Gather", rows, graph.integers(position), axis=1)
-        found[name] = graph.node("Gather", graph.numbers(meanings), row, axis=0)
-    return found
+        meanings[name] = np.vstack([np.ones(size), errors.get(name, np.eye(size))])
+        found[name] = graph.node("Gather", rows, graph.integers(position), axis=1)
+        if name not in shape.leaves:
+            likelihoods[name] = graph.node("Gather", graph.numbers(meanings[name]), found[name], axis=0)
+    return Seen(likelihoods, found, meanings)
 
 
-def _likelihoods(graph: FactorGraph, sizes: Mapping[str, int], errors: Mapping[str, Array]) -> dict[str, str]:
+def _likelihoods(graph: FactorGraph, shape: _Shape, sizes: Mapping[str, int], errors: Mapping[str, Array]) -> Seen:
     """Return each variable's likelihood with reading error, cut out of the columns."""
     given, found, start = graph.double("likelihoods"), {}, 0
     for name, size in sizes.items():
@@ -212,7 +266,7 @@ def _likelihoods(graph: FactorGraph, sizes: Mapping[str, int], errors: Mapping[s
         own = graph.node("Slice", given, *ends)
         found[name] = graph.node("MatMul", own, graph.numbers(errors[name])) if name in errors else own
         start += size
-    return found
+    return Seen(found, {}, {})
 
 
 def _check_room(shape: _Shape, names: tuple[str, ...], errors: Mapping[str, Array]) -> None:
@@ -225,7 +279,7 @@ def _check_room(shape: _Shape, names: tuple[str, ...], errors: Mapping[str, Arra
     for name in names:
         values = errors.get(name)
         if name in shape.leaves:
-            table = shape.leaf(name)[0]
+            table = shape.leaf(name, tuple(v for v in shape.hidden if v in shape.tables[name].scope))
             total += least(table if values is None else np.tensordot(values, table, 1))
         elif values is not None:
             total += least(values)

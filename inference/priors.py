@@ -246,10 +246,10 @@ def primary_match(
 ) -> Array:
     """Return by (state of variable, subtype) one where the primary fits and the policy's small share where not."""
     found = np.ones((len(variable.states), len(parent_of)))
+    origins = [set(targets(graph, subtype, "fromPrimary")) for subtype in parent_of]
     for row, state in enumerate(variable.states):
         primaries = set(targets(graph, variable.nodes[state], "primary"))
-        for column, subtype in enumerate(parent_of):
-            own = set(targets(graph, subtype, "fromPrimary"))
+        for column, own in enumerate(origins):
             if primaries and own and not primaries & own:
                 found[row, column] = policy.other_primary_share
     return found

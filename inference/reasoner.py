@@ -85,7 +85,7 @@ class Reasoner:
             return cls(model, Knowledge(folder, sha256, fit=model.fit))
         reasoner = cls.compile(folder, progress=progress)
         with contextlib.suppress(OntologyError):  # a cache that cannot be written costs time, not the answer
-            keep_model(folder, reasoner.compiled)
+            keep_model(folder, reasoner.compiled, reasoner.graph)
         return reasoner
 
     @classmethod
@@ -127,7 +127,7 @@ class Reasoner:
 
     @property
     def graph(self) -> nx.MultiDiGraph[str]:
-        """The knowledge graph; the ontology is read in full when it is first asked for.
+        """The knowledge graph, read when it is first asked for: as stored with the model, or else from the ontology.
 
         Raises
         ------

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.conditions import Condition, admits, conditioning_variables, reference_state
 from hepagraph.inference.estimating import Design, Precision, fit, implied, precision_of, probabilities
-from hepagraph.inference.inverse import inverse_observations
+from hepagraph.inference.inverse import Prevalence, inverse_observations, read_prevalences
 from hepagraph.inference.observations import Observation, Reading, mixture_rows, observe, read_statement
 from hepagraph.inference.priors import statements_in
+from hepagraph.inference.stopping import stop_if_over
 from hepagraph.kg import Policy, Statement, Variable
 from hepagraph.kg.vocabulary import targets
 
@@ -137,28 +138,67 @@ def reconcile(
         Variables that nothing conditions: context and mechanisms.
     stored, tau
         Parameters that an earlier fit of the same evidence found, by variable, and its between-study spread; then
-        nothing is fitted.
+        nothing is fitted, and each estimate is made when it is first asked for.
     progress
         Called with (fits done, fits in all, variable) after each fit.
     """
     conditioning = [n for n in conditioning_variables(frame.graph, frame.vocabulary) if n in names]
     order = [*conditioning, *(n for n in names if n not in conditioning)]
     spread = frame.policy.study_spread if tau is None else tau
-    rounds = 1 if stored is not None else ROUNDS
+    prevalences = read_prevalences(frame)
+    if stored is not None:
+        return Reconciliation(frame, _Stored(frame, order, conditioning, plain, prevalences, stored, spread), spread)
     estimates: dict[str, Estimate] = {}
-    for turn in range(rounds):
+    for turn in range(ROUNDS):
         for number, name in enumerate(order):
             conditions = (
                 () if name in plain or name in conditioning else _conditions(frame, name, conditioning, estimates)
             )
-            start = stored.get(name) if stored is not None else None
             earlier = estimates[name].parameters if name in estimates else None
-            estimates[name] = _estimate(frame, name, conditions, spread, start, earlier)
+            estimates[name] = _estimate(frame, name, conditions, prevalences, spread, None, earlier)
             if progress is not None:
-                progress(turn * len(order) + number + 1, rounds * len(order), name)
-        if stored is None and turn < rounds - 1:
+                progress(turn * len(order) + number + 1, ROUNDS * len(order), name)
+        if turn < ROUNDS - 1:
             spread = between_study_spread(list(estimates.values()), frame.policy.study_spread)
     return Reconciliation(frame, estimates, spread)
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored(Mapping[str, Estimate]):
+    """Estimates from parameters that were found before, in the order of ``names``.
+
+    Each is made when it is first asked for, since an answer needs some of them only. Two threads that ask at once may
+    both make one; the first is kept.
+    """
+
+    frame: Frame
+    names: Sequence[str]
+    conditioning: Sequence[str]
+    plain: frozenset[str]
+    prevalences: Sequence[Prevalence]
+    parameters: Mapping[str, Array]
+    tau: float
+    made: dict[str, Estimate] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Estimate:
+        if name not in self.made:
+            if name not in self.names:
+                raise KeyError(name)
+            bare = name in self.plain or name in self.conditioning
+            conditions = () if bare else _conditions(self.frame, name, self.conditioning, self)
+            start = self.parameters.get(name)
+            found = _estimate(self.frame, name, conditions, self.prevalences, self.tau, start, None)
+            self.made.setdefault(name, found)
+        return self.made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def reestimate(reconciliation: Reconciliation, names: Collection[str]) -> Reconciliation:
@@ -167,11 +207,14 @@ def reestimate(reconciliation: Reconciliation, names: Collection[str]) -> Reconc
     Each fit starts from the earlier one; variables that condition others are fitted first.
     """
     frame, estimates = reconciliation.frame, dict(reconciliation.estimates)
+    prevalences = read_prevalences(frame)
     conditioning = [n for n in conditioning_variables(frame.graph, frame.vocabulary) if n in estimates]
     for name in (*(n for n in conditioning if n in names), *sorted(set(names) - set(conditioning))):
+        stop_if_over()
         conditioned = estimates[name].conditions and name not in conditioning
         conditions = _conditions(frame, name, conditioning, estimates) if conditioned else ()
-        estimates[name] = _estimate(frame, name, conditions, reconciliation.tau, None, estimates[name].parameters)
+        start = estimates[name].parameters
+        estimates[name] = _estimate(frame, name, conditions, prevalences, reconciliation.tau, None, start)
     return Reconciliation(frame, estimates, reconciliation.tau)
 
 
@@ -229,10 +272,11 @@ def _givens(frame: Frame) -> tuple[str, ...]:
 def statements_about(graph: nx.MultiDiGraph[str], variable: Variable, given: str) -> list[Statement]:
     """Return the statements of one entity, subtype or root about a variable's states, by id."""
     seen: dict[str, Statement] = {}
-    ends = {variable.name, *variable.nodes.values()}
-    for _, end, data in graph.out_edges(given, data=True):
-        if data["kind"] in ("shows", "measures") and end in ends:
-            seen.update({s.id: s for s in data["evidence"] if s.feature in ("", variable.name)})
+    known = graph.adj.get(given, {})
+    for end in {variable.name, *variable.nodes.values()} & known.keys():
+        for data in known[end].values():
+            if data["kind"] in ("shows", "measures"):
+                seen.update({s.id: s for s in data["evidence"] if s.feature in ("", variable.name)})
     return [seen[name] for name in sorted(seen)]
 
 
@@ -240,6 +284,7 @@ def _estimate(
     frame: Frame,
     name: str,
     conditions: tuple[Condition, ...],
+    prevalences: Sequence[Prevalence],
     tau: float,
     stored: Array | None,
     earlier: Array | None,
@@ -261,7 +306,10 @@ def _estimate(
             else:
                 left_out.append(statement)
         evidence[given] = tuple(used)
-    observations = (*observe(readings, variable, frame.policy, tau), *inverse_observations(frame, variable, tau))
+    observations = (
+        *observe(readings, variable, frame.policy, tau),
+        *inverse_observations(frame, variable, prevalences, tau),
+    )
     design = _design(frame, variable, conditions, observations)
     scale = frame.policy.judgement_scale
     shape = (design.effects.shape[1], design.states)

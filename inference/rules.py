@@ -31,6 +31,7 @@ def recommend(
     book: RuleBook | None = None,
     differential: str | None = None,
     interval: bool = False,
+    prior: Mapping[str, float] | None = None,
 ) -> CaseRecommendations:
     """Return what the rules recommend for a case.
 
@@ -40,17 +41,17 @@ def recommend(
         The JSON value of a case, which may hold circumstances (keys that rules alone read); or a case already read.
     book
         The rules; None reads those of the reasoner's ontology. Pass one to answer many cases.
-    differential, interval
+    differential, interval, prior
         As in ``Reasoner.posterior``; the interval only adds to the words of why a rule fired.
 
     Raises
     ------
     CaseError
-        The case is bad, the differential is not known, or the findings have probability zero.
+        The case or the prior is bad, the differential is not known, or the findings have probability zero.
     """
     rules = read_rules(reasoner.graph) if book is None else book
     found = case if isinstance(case, RuleCase) else _read(rules, reasoner, case)
-    result = reasoner.posterior(found.case, differential=differential, interval=interval)
+    result = reasoner.posterior(found.case, differential=differential, interval=interval, prior=prior)
     assessability = reasoner.reader.assessability
     patient = patient_facts(found.case, rules, assessability, found.patient)
     lesions = [

@@ -4,11 +4,13 @@ The file is a preamble (``_PREAMBLE`` bytes: magic, CRC-32 of the header, length
 header in JSON, and blocks at multiples of 64 bytes: arrays (little-endian), and statements, sources and labels as
 lines of JSON. The header says for each block where it lies, how long it is, and its CRC-32, which is looked at when
 the block is first used. It holds data alone: reading it runs no code that it brings.
+The knowledge graph lies there too and is read apart, since only intervals, rules and the like need it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import mmap
 import os
@@ -25,6 +27,7 @@ from hepagraph.inference.assessability import Assessability, Rule
 from hepagraph.inference.case import CaseReader
 from hepagraph.inference.model import Artifact, CompiledModel
 from hepagraph.inference.network import ENTITY, Network, Table
+from hepagraph.inference.stored_graph import NotStorableError, graph_of, plain_graph, statements_in_graph
 from hepagraph.kg.costs import Costs
 from hepagraph.kg.model import Source, Statement
 from hepagraph.kg.paths import CausalRelation
@@ -33,9 +36,11 @@ from hepagraph.kg.vocabulary import Band, Measure, Variable
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from hepagraph.inference.engine.program import Program
 
-FORMAT = 4
+FORMAT = 5
 _MAGIC = b"HGMODEL\n"
 _PREAMBLE = 24
 _ALIGNED = 64
@@ -58,7 +63,7 @@ class StoredEvidence(Mapping[tuple[str, str], tuple[Statement, ...]]):
 
     def __getitem__(self, key: tuple[str, str]) -> tuple[Statement, ...]:
         variable, given = key
-        return tuple(self._statement(number) for number in self._of(variable)[given])
+        return tuple(self.statement(number) for number in self._of(variable)[given])
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return ((variable, given) for variable in self._positions for given in self._of(variable))
@@ -74,16 +79,18 @@ class StoredEvidence(Mapping[tuple[str, str], tuple[Statement, ...]]):
             self._numbers[variable] = dict(self._index[self._positions[variable]])
         return self._numbers[variable]
 
-    def _statement(self, number: int) -> Statement:
+    def statement(self, number: int) -> Statement:
+        """Return the statement in a line."""
         found = self._statements.get(number)
         if found is None:
             values: list[Any] = [tuple(v) if isinstance(v, list) else v for v in self._lines[Statement][number]]
-            values[_SOURCE_POSITION] = self._source(values[_SOURCE_POSITION])
+            values[_SOURCE_POSITION] = self.source(values[_SOURCE_POSITION])
             found = Statement(*values)
             found = self._statements.setdefault(number, found)
         return found
 
-    def _source(self, number: int) -> Source:
+    def source(self, number: int) -> Source:
+        """Return the source in a line."""
         found = self._sources.get(number)
         return self._sources.setdefault(number, Source(*self._lines[Source][number])) if found is None else found
 
@@ -144,15 +151,14 @@ class StoredPrograms(Mapping[str, "Program"]):
 
 
 class Lines:
-    """JSON lists one after the other in a buffer; list i lies from ``ends[i]`` to ``ends[i + 1]``."""
+    """JSON values one after the other in a buffer; value i lies from ``ends[i]`` to ``ends[i + 1]``."""
 
     def __init__(self, buffer: memoryview, ends: NDArray[np.int64]) -> None:
         self._buffer = buffer
         self._ends = ends
 
-    def __getitem__(self, number: int) -> list[Any]:
-        found: list[Any] = json.loads(bytes(self._buffer[self._ends[number] : self._ends[number + 1]]))
-        return found
+    def __getitem__(self, number: int) -> Any:
+        return json.loads(bytes(self._buffer[self._ends[number] : self._ends[number + 1]]))
 
 
 class DamagedError(ValueError):
@@ -190,15 +196,15 @@ class Blocks:
 # -- writing ----------------------------------------------------------------------------------------------------
 
 
-def write_model(model: CompiledModel, key: str, path: Path) -> None:
-    """Write a model under a key; the file appears whole or not at all.
+def write_model(model: CompiledModel, key: str, path: Path, graph: nx.MultiDiGraph[str] | None = None) -> None:
+    """Write a model under a key, and the graph that it was compiled from; the file appears whole or not at all.
 
     Raises
     ------
     OntologyError
         The file cannot be written.
     """
-    write_whole(path, _encoded(model, key))
+    write_whole(path, _encoded(model, key, graph))
 
 
 def write_whole(path: Path, parts: Iterable[bytes]) -> None:
@@ -224,8 +230,14 @@ def write_whole(path: Path, parts: Iterable[bytes]) -> None:
             partial.unlink(missing_ok=True)
 
 
-def _encoded(model: CompiledModel, key: str) -> list[bytes]:
-    index, statements, sources = _numbered(model.network.evidence)
+def _encoded(model: CompiledModel, key: str, graph: nx.MultiDiGraph[str] | None) -> list[bytes]:
+    evidence = model.network.evidence
+    everywhere = [*itertools.chain(*evidence.values()), *(() if graph is None else statements_in_graph(graph))]
+    statements = {statement: number for number, statement in enumerate(dict.fromkeys(everywhere))}
+    cited = [statement.source for statement in statements]
+    listed = () if graph is None else graph.graph["sources"].values()
+    sources = {source: number for number, source in enumerate(dict.fromkeys([*cited, *listed]))}
+    index = _index(evidence, statements)
     arrays = {
         **{f"table/{name}": table.values for name, table in model.network.tables.items()},
         **{f"rate/{name}": values for name, values in model.network.base_rates.items()},
@@ -236,8 +248,15 @@ def _encoded(model: CompiledModel, key: str) -> list[bytes]:
     }
     blocks = {name: np.ascontiguousarray(values, dtype="<f8").tobytes() for name, values in arrays.items()}
     shapes = {name: list(values.shape) for name, values in arrays.items()}
-    labels = [_json(list(model.network.labels.items()))]
-    named = {"evidence": list(index.values()), "statements": statements, "sources": sources, "labels": labels}
+    named = {
+        "evidence": list(index.values()),
+        "statements": [_statement_out(statement, sources) for statement in statements],
+        "sources": [_json(astuple(source)) for source in sources],
+        "labels": [_json(list(model.network.labels.items()))],
+    }
+    if graph is not None:
+        with contextlib.suppress(NotStorableError):  # such a graph is read from the ontology
+            named["graph"] = [_json(plain_graph(graph, statements, sources))]
     for name, lines in named.items():
         blocks[f"ends/{name}"] = np.cumsum([0, *map(len, lines)], dtype="<i8").tobytes()
         blocks[f"lines/{name}"] = b"".join(lines)
@@ -294,23 +313,20 @@ def _program_out(program: Program) -> dict[str, Any]:
     }
 
 
-def _numbered(
-    evidence: Mapping[tuple[str, str], tuple[Statement, ...]],
-) -> tuple[dict[str, bytes], list[bytes], list[bytes]]:
-    """Return by variable the line of [given, numbers of statements], and the lines of statements and sources."""
-    statements: dict[Statement, int] = {}
-    sources: dict[Source, int] = {}
+def _index(
+    evidence: Mapping[tuple[str, str], tuple[Statement, ...]], statements: Mapping[Statement, int]
+) -> dict[str, bytes]:
+    """Return by variable the line of [given, numbers of statements]."""
     index: dict[str, list[Any]] = {}
     for (variable, given), found in evidence.items():
-        numbers = [statements.setdefault(statement, len(statements)) for statement in found]
-        index.setdefault(variable, []).append([given, numbers])
-    lines = []
-    for statement in statements:
-        values = [getattr(statement, item.name) for item in fields(Statement)]
-        values[_SOURCE_POSITION] = sources.setdefault(statement.source, len(sources))
-        lines.append(_json(values))
-    rows = {variable: _json(row) for variable, row in index.items()}
-    return rows, lines, [_json(astuple(source)) for source in sources]
+        index.setdefault(variable, []).append([given, [statements[statement] for statement in found]])
+    return {variable: _json(row) for variable, row in index.items()}
+
+
+def _statement_out(statement: Statement, sources: Mapping[Source, int]) -> bytes:
+    values = [getattr(statement, item.name) for item in fields(Statement)]
+    values[_SOURCE_POSITION] = sources[statement.source]
+    return _json(values)
 
 
 def _json(value: Any) -> bytes:
@@ -375,6 +391,34 @@ def read_model(path: Path, key: str) -> CompiledModel | None:
 
     The arrays are views of the file, which stays mapped while they are used.
     """
+    opened = _opened(path, key)
+    try:
+        return None if opened is None else _model(*opened)
+    except DamagedError:
+        return None
+
+
+def read_graph(path: Path, key: str, sha256: str) -> nx.MultiDiGraph[str] | None:
+    """Return the graph that the model in a file was compiled from.
+
+    None where ``read_model`` would return None, the ontology had another hash, or the graph could not be stored.
+    """
+    opened = _opened(path, key)
+    if opened is None:
+        return None
+    header, data = opened
+    if header["model"]["ontology_sha256"] != sha256 or "lines/graph" not in header["places"]:
+        return None
+    try:
+        blocks = Blocks(header["places"], header["shapes"], data)
+        found = StoredEvidence(header["evidence"], *map(blocks.lines, ("evidence", "statements", "sources")))
+        return graph_of(blocks.lines("graph")[0], found.statement, found.source)
+    except DamagedError:
+        return None
+
+
+def _opened(path: Path, key: str) -> tuple[dict[str, Any], memoryview] | None:
+    """Return the header of a file and what follows it, if the file is whole, of this format and of the key."""
     try:
         with path.open("rb") as stream:
             buffer = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
@@ -385,13 +429,10 @@ def read_model(path: Path, key: str) -> CompiledModel | None:
     text = bytes(buffer[_PREAMBLE : _PREAMBLE + length])
     if not whole or zlib.crc32(text) != int.from_bytes(buffer[8:12], "little"):
         return None
-    header = json.loads(text)
+    header: dict[str, Any] = json.loads(text)
     if (header["format"], header["key"]) != (FORMAT, key):
         return None
-    try:
-        return _model(header, buffer[_PREAMBLE + length :])
-    except DamagedError:
-        return None
+    return header, buffer[_PREAMBLE + length :]
 
 
 def _model(header: Mapping[str, Any], data: memoryview) -> CompiledModel:

@@ -168,16 +168,10 @@ def _forget(reasoner: Reasoner, lesion: dict[str, Any], case: dict[str, Any], ke
 
 def key_sections(reasoner: Reasoner) -> dict[str, str]:
     """Return the keys that a scenario may change, and where in a case each stands: patient, lesion or findings."""
-    found: dict[str, str] = {}
-    for variable in reasoner.reader.variables.values():
-        if variable.section == "patient":
-            found[variable.name] = "patient"
-            if variable.measure is not None:
-                found[variable.measure.key] = "patient"
-        elif variable.kind == "ImagingFeature":
-            found[variable.name] = "findings"
-            if variable.measure is not None and variable.section == "lesion":
-                found[variable.measure.key] = "lesion"
+    reader = reasoner.reader
+    found = dict.fromkeys(reader.inputs("patient"), "patient")
+    for key, variable in reader.inputs("findings", "lesion").items():
+        found[key] = "lesion" if variable.section == "lesion" and key != variable.name else "findings"
     return found
 
 

@@ -97,12 +97,12 @@ def nodes_of_kind(graph: nx.MultiDiGraph[str], *kinds: str) -> list[str]:
 
 def targets(graph: nx.MultiDiGraph[str], node: str, relation: str) -> list[str]:
     """Return where the relation leads from a node, sorted."""
-    return sorted(end for _, end, key in graph.out_edges(node, keys=True) if key == relation)
+    return sorted(end for end, kinds in graph.adj.get(node, {}).items() if relation in kinds)
 
 
 def origins(graph: nx.MultiDiGraph[str], node: str, relation: str) -> list[str]:
     """Return the nodes from which the relation leads here, in the ontology's own order."""
-    found = [start for start, _, key in graph.in_edges(node, keys=True) if key == relation]
+    found = [start for start, kinds in graph.pred.get(node, {}).items() if relation in kinds]
     return sorted(found, key=lambda start: (number(graph, start, "order", 1e6), start))
 
 

@@ -18,6 +18,10 @@ class QueryError(HepagraphError):
     """A SPARQL query cannot be parsed or run, or would change the data."""
 
 
+class StoppedError(HepagraphError):
+    """An answer was given up before it was ready: its time was up, or nobody waits for it any more."""
+
+
 class MissingExtraError(HepagraphError):
     """An optional library is needed and not installed."""
 

@@ -59,16 +59,20 @@ def run_here(
         return lambda rows: tell(what, rows, name)
 
     problems: list[Problem] = []
+    names = []
     for job in jobs:
         try:
-            check_file(reasoner, job, threads=threads, advance=advance("checking", job.source))
+            names.append(check_file(reasoner, job, threads=threads, advance=advance("checking", job.source)))
         except CaseError as error:
             problems += _placed(error, job, len(jobs))
         if len(problems) >= SHOWN:
             break
     if problems:
         raise CaseError(problems[:SHOWN])
-    return [score_file(reasoner, job, threads=threads, advance=advance("scoring", job.source)) for job in jobs]
+    return [
+        score_file(reasoner, job, names=columns, threads=threads, advance=advance("scoring", job.source))
+        for job, columns in zip(jobs, names, strict=True)
+    ]
 
 
 def run_cluster(
@@ -95,26 +99,30 @@ def run_cluster(
     """
     sha256 = reasoner.network.ontology_sha256
     with _client(address, workers) as client:
-        checked = _gather(client, _check_shard, jobs, ontology, sha256, lambda name: tell("checking", 1, name))
-        problems = [problem for found in checked for problem in found]
+        counts = [(len(jobs),) for _ in jobs]
+        checked = _gather(client, _check_shard, jobs, counts, ontology, sha256, lambda n: tell("checking", 1, n))
+        problems = [problem for found, _ in checked for problem in found]
         if problems:
             raise CaseError(problems[:SHOWN])
-        return _gather(client, _score_shard, jobs, ontology, sha256, lambda name: tell("scoring", 1, name))
+        names = [(columns,) for _, columns in checked]
+        return _gather(client, _score_shard, jobs, names, ontology, sha256, lambda n: tell("scoring", 1, n))
 
 
 def _gather(
     client: Any,
     act: Callable[..., Any],
     jobs: Sequence[BatchJob],
+    more: Sequence[tuple[Any, ...]],
     ontology: str | None,
     sha256: str,
     tell: Callable[[str], None],
 ) -> list[Any]:
+    """Return what ``act`` makes of each job, the ontology's folder and hash, and ``more``."""
     distributed: Any = cluster_library()
     run = uuid.uuid4().hex  # others may use the same scheduler
     futures = [
-        client.submit(act, job, ontology, sha256, len(jobs), pure=False, key=f"{act.__name__}-{run}-{number}")
-        for number, job in enumerate(jobs)
+        client.submit(act, job, ontology, sha256, *given, pure=False, key=f"{act.__name__}-{run}-{number}")
+        for number, (job, given) in enumerate(zip(jobs, more, strict=True))
     ]
     names = {future.key: job.source for future, job in zip(futures, jobs, strict=True)}
     try:
@@ -132,16 +140,15 @@ def _gather(
         client.cancel(futures)
 
 
-def _check_shard(job: BatchJob, ontology: str | None, sha256: str, count: int) -> list[Problem]:
+def _check_shard(job: BatchJob, ontology: str | None, sha256: str, count: int) -> tuple[list[Problem], tuple[str, ...]]:
     try:
-        check_file(_model(ontology, sha256), job)
+        return [], check_file(_model(ontology, sha256), job)
     except CaseError as error:
-        return _placed(error, job, count)
-    return []
+        return _placed(error, job, count), ()
 
 
-def _score_shard(job: BatchJob, ontology: str | None, sha256: str, count: int) -> BatchReport:
-    return score_file(_model(ontology, sha256), job)
+def _score_shard(job: BatchJob, ontology: str | None, sha256: str, names: tuple[str, ...]) -> BatchReport:
+    return score_file(_model(ontology, sha256), job, names=names)
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,16 @@ class Parts:
         except (OSError, pa.ArrowException, KeyError, RecursionError, TypeError, ValueError):
             return False
 
-    def open(self) -> set[int]:
-        """Make the folder, throw away parts of any other run, and return the numbers of the chunks that are done."""
+    def open(self, columns: Sequence[str]) -> set[int]:
+        """Make the folder, throw away parts of any other run, and return the numbers of the chunks that are done.
+
+        ``columns`` are those of the input; a run that goes on need not look for them again.
+        """
         if not self.checked:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._whole(self.folder / MANIFEST) as stream:
-                stream.write(json.dumps(self._description, indent=1).encode())
+                stream.write(json.dumps({**self._description, "columns": list(columns)}, indent=1).encode())
         found = (re.fullmatch(r"part-(\d+)\.arrow", path.name) for path in self.folder.iterdir())
         return {int(match[1]) for match in found if match}
 
@@ -54,6 +57,12 @@ class Parts:
     def checked(self) -> bool:
         """Whether a run with the same key has begun to score, and so has found every row good."""
         return bool(self._manifest().get("key") == self._description["key"])
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The columns of the input, where a run with the same key has written them down."""
+        found = self._manifest().get("columns") if self.checked else None
+        return tuple(map(str, found)) if isinstance(found, list) else None
 
     def read(self, number: int, schema: Any) -> Any:
         """Return the Arrow table of a finished chunk.

@@ -38,10 +38,6 @@ class ChunkScorer:
         self.names = tuple(dict.fromkeys((*options.keep, *self.findings)))
         self.schema = self._schema(source)
 
-    def check(self, chunk: Chunk) -> list[Problem]:
-        """Return what is wrong with a chunk's rows, which are counted from the start of the file."""
-        return [fault.located(chunk.first) for fault in self._read(chunk.table).faults]
-
     def score(self, chunk: Chunk) -> Any:
         """Return the Arrow table of a chunk's answers: kept columns, posteriors, evidence, and problems if wanted.
 
@@ -114,14 +110,35 @@ class ChunkScorer:
         """Return what is wrong by row; rows of probability zero are an error unless nulls are wanted."""
         found: dict[int, list[str]] = {}
         for fault in table.faults:
+            text = str(fault.problem)
             for row in fault.rows.tolist():
-                found.setdefault(row, []).append(str(fault.problem))
+                found.setdefault(row, []).append(text)
         alone = [row for row in impossible.tolist() if row not in found]
         what = "its probability is zero under the model"
         if alone and self._options.bad_rows == "error":
             raise ImpossibleEvidenceError([Problem("impossible", f"row {first + row}", what) for row in alone[:50]])
         found.update((row, [what]) for row in alone)
         return {row: "; ".join(dict.fromkeys(texts)) for row, texts in found.items()}
+
+
+class ChunkChecker:
+    """What finds the bad rows of one file, whose columns may not be known before all is read. Share it."""
+
+    def __init__(self, reasoner: Reasoner, options: BatchOptions) -> None:
+        self._reader, self._drop = ColumnReader(reasoner.reader), frozenset(options.drop)
+
+    def check(self, chunk: Chunk) -> list[Problem]:
+        """Return what is wrong with a chunk's rows, which are counted from the start of the file.
+
+        Columns that are not known, and a second one for the same variable, are left to ``ChunkScorer``.
+        """
+        known, table = self._reader.keys, chunk.table
+        names = table if isinstance(table, dict) else table.column_names
+        chosen = {known[name].name: name for name in names if name in known and name not in self._drop}
+        if not chosen:
+            return []
+        found = self._reader.read({name: _column(table[name]) for name in chosen.values()})
+        return [fault.located(chunk.first) for fault in found.faults]
 
 
 def posterior_name(entity: str) -> str:

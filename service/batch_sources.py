@@ -11,15 +11,20 @@ from hepagraph.ontology.errors import CaseError, MissingExtraError, Problem
 from hepagraph.service.reading import parse_json
 
 BUFFER_BYTES = 2**20
+_HELD = 2**12  # lines at a time, where only their columns are wanted
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some rows: which chunk of the file, its first row, and the Arrow table; None where it was not asked for."""
+    """Some rows: which chunk of the file, its first row, and the Arrow table, or lists of JSON values by column.
+
+    The table is None where it was not asked for. ``rows`` is how many there are, where that is known.
+    """
 
     number: int
     first: int
     table: Any
+    rows: int = 0
 
 
 def arrow() -> Any:
@@ -38,9 +43,12 @@ def arrow() -> Any:
     return pyarrow
 
 
-def open_source(path: str) -> ParquetSource | LinesSource:
-    """Return the rows of a file; one whose name ends in .jsonl or .ndjson is JSON Lines, any other Parquet."""
-    return LinesSource(path) if path.lower().endswith((".jsonl", ".ndjson")) else ParquetSource(path)
+def open_source(path: str, names: Sequence[str] | None = None) -> ParquetSource | LinesSource:
+    """Return the rows of a file; one whose name ends in .jsonl or .ndjson is JSON Lines, any other Parquet.
+
+    ``names`` are the columns of JSON Lines, where they are known from an earlier reading.
+    """
+    return LinesSource(path, names) if path.lower().endswith((".jsonl", ".ndjson")) else ParquetSource(path)
 
 
 class ParquetSource:
@@ -67,7 +75,7 @@ class ParquetSource:
                 if tables is not None and table is None:
                     what = f"ends before row {first}, and says that it has more"
                     raise CaseError([Problem("file", self.path, what)])
-                yield Chunk(part, first, None if part in skip else table)
+                yield Chunk(part, first, None if part in skip else table, count)
                 first += count
             number = parts.stop
 
@@ -105,48 +113,70 @@ class ParquetSource:
 class LinesSource:
     """The rows of a JSON Lines file, an object of cells a line; empty lines do not count.
 
-    Every column becomes text: a string as it is, any other value as JSON.
+    Every column becomes text: a string as it is, any other value as JSON. Which columns there are is known when all
+    has been read once.
     """
 
     rows: int | None = None
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, names: Sequence[str] | None = None) -> None:
         self.path = path
-        names: dict[str, None] = {}
-        for _, row in self._rows():
-            names.update(dict.fromkeys(row))
-        self.names = tuple(names)
+        self._names = None if names is None else tuple(names)
 
-    def chunks(self, size: int, names: Sequence[str], skip: Collection[int] = ()) -> Iterator[Chunk]:
-        """Yield the chunks in order, with the named columns as lists of JSON values."""
-        held: list[dict[str, Any]] = []
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns; the file is read for them where that has not been done."""
+        if self._names is None:
+            for _ in self.chunks(_HELD):
+                pass
+        return self._names or ()
+
+    def chunks(self, size: int, names: Sequence[str] | None = None, skip: Collection[int] = ()) -> Iterator[Chunk]:
+        """Yield the chunks in order, with the named columns as lists of JSON values; those to skip are not parsed.
+
+        Without names a chunk has the columns that stand in it, and all ``names`` are known after the last.
+        """
+        met: dict[str, None] = {}
+        held: list[tuple[int, str]] = []
         number = 0
-        for _, row in self._rows():
-            held.append(row)
+        for line in self._lines():
+            held.append(line)
             if len(held) == size:
-                yield self._chunk(number, size, held, names, skip)
+                yield self._chunk(number, size, held, names, skip, met)
                 number, held = number + 1, []
         if held:
-            yield self._chunk(number, size, held, names, skip)
+            yield self._chunk(number, size, held, names, skip, met)
+        if names is None:
+            self._names = tuple(met)
 
     def schema(self, names: Sequence[str]) -> Any:
         """Return the Arrow schema of some columns."""
         return arrow().schema([(name, arrow().string()) for name in names])
 
     def _chunk(
-        self, number: int, size: int, rows: Sequence[dict[str, Any]], names: Sequence[str], skip: Collection[int]
+        self,
+        number: int,
+        size: int,
+        lines: Sequence[tuple[int, str]],
+        names: Sequence[str] | None,
+        skip: Collection[int],
+        met: dict[str, None],
     ) -> Chunk:
         if number in skip:
-            return Chunk(number, number * size, None)
+            return Chunk(number, number * size, None, len(lines))
+        rows = [_object(line, f"{self.path} line {place}") for place, line in lines]
+        if names is None:
+            names = tuple(dict.fromkeys(name for row in rows for name in row))
+            met.update(dict.fromkeys(names))
         columns = {name: [row.get(name) for row in rows] for name in names}
-        return Chunk(number, number * size, columns)
+        return Chunk(number, number * size, columns, len(rows))
 
-    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _lines(self) -> Iterator[tuple[int, str]]:
         try:
             with open(self.path, encoding="utf-8-sig") as stream:
                 for number, line in enumerate(stream, 1):
                     if line.strip():
-                        yield number, _object(line, f"{self.path} line {number}")
+                        yield number, line
         except (OSError, UnicodeDecodeError) as error:
             what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
             raise CaseError([Problem("file", self.path, what)]) from None

@@ -41,7 +41,7 @@ def series_column(series: Any) -> Column:
         values = [_plain(value) for value in distinct]
         if kind == "b" or all(isinstance(value, str) for value in values):
             return Cells(values, np.asarray(index))
-    return cells(series.to_numpy() if kind != "O" else np.asarray(series, dtype=object))
+    return cells(map(_named, series.to_list()) if hasattr(series, "to_list") else np.asarray(series, dtype=object))
 
 
 def array_columns(array: NDArray[Any], names: Sequence[str]) -> dict[str, Column]:
@@ -94,6 +94,11 @@ def _codes(values: NDArray[Any], name: str) -> NDArray[np.int64]:
         advice = "negative or NaN where not stated; measurements need a data frame with named columns"
         raise case_error([Problem("unknown_state", f"row {wrong[0]}, column {name}", what, advice=advice)])
     return np.where(missing, -1, values).astype(np.int64)
+
+
+def _named(value: Any) -> Any:
+    """Return a value, and of a record, which holds every field of its column, those that it states."""
+    return {name: w for name, w in value.items() if not _missing(w)} if isinstance(value, dict) else value
 
 
 def _plain(value: Any) -> Any:

@@ -44,7 +44,7 @@ def compile_command(output: str | None, packaged: bool, as_json: bool, ontology:
     write_artifact(artifact_of(skeleton.reconciliation, key), path)
     model = None
     if not output and not packaged:  # from the parameters that are found first, which may be the packaged ones
-        model = keep_model(files.directory, compile_model(read_skeleton(graph), ontology_sha256=sha256))
+        model = keep_model(files.directory, compile_model(read_skeleton(graph), ontology_sha256=sha256), graph)
     found = residuals(skeleton.reconciliation)
     summary = {
         "file": str(path),

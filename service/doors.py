@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hepagraph.inference.reasoner import Reasoner
 from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.ontology.locks import ForkSafeLock
+from hepagraph.service.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from hepagraph.inference.response import ResponseReasoner
@@ -182,35 +183,17 @@ class Doors:
             "variables": len(network.tables),
         }
 
-    def vocabulary(self) -> Json:
-        """Return every variable that a case may state, with its section, states, groups and unit, and their labels."""
-        return self._vocabulary
+    def vocabulary(self, *, definitions: bool = False) -> Json:
+        """Return what a case may state, and the entities; see ``service.vocabulary``."""
+        return self._defined if definitions else self._vocabulary
 
     @cached_property
     def _vocabulary(self) -> Json:
-        labels = self.reasoner.network.labels
-        variables = [
-            {
-                "name": variable.name,
-                "label": variable.label,
-                "section": variable.section,
-                "kind": variable.kind,
-                "states": [{"name": s, "label": labels.get(variable.nodes[s], s)} for s in variable.states],
-                "groups": {name: list(leaves) for name, leaves in variable.groups.items()},
-                "measure": None
-                if variable.measure is None
-                else {
-                    "key": variable.measure.key,
-                    "unit": variable.measure.unit,
-                    "minimum": variable.measure.minimum,
-                    "maximum": variable.measure.maximum,
-                },
-            }
-            for variable in self.reasoner.reader.variables.values()
-            if variable.section
-        ]
-        entities = [{"name": e, "label": labels.get(e, e)} for e in self.reasoner.network.states["entity"]]
-        return {"variables": variables, "entities": entities}
+        return vocabulary(self.reasoner)
+
+    @cached_property
+    def _defined(self) -> Json:
+        return vocabulary(self.reasoner, definitions=True)
 
     def _answer(self, case: str, lesions: list[Json]) -> Json:
         return {"id": case, "lesions": lesions, "model": dict(self.reasoner.model)}

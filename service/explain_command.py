@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from hepagraph.service.answering import answer_all, lesions_json
-from hepagraph.service.options import json_option, ontology_option, reports_errors
+from hepagraph.service.options import differential_option, json_option, ontology_option, prior_option, reports_errors
+from hepagraph.service.own_numbers import prior_weights
 from hepagraph.service.reading import read_cases
 
 
@@ -14,7 +15,8 @@ from hepagraph.service.reading import read_cases
 @json_option
 @click.option("--entity", default=None, metavar="NAME", help="Whose ledger. Default: the entity on top.")
 @click.option("--against", default=None, metavar="NAME", help="A single rival. Default: all the others together.")
-@click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
+@differential_option
+@prior_option
 @ontology_option
 @reports_errors
 def explain(
@@ -23,6 +25,7 @@ def explain(
     entity: str | None,
     against: str | None,
     differential: str | None,
+    prior: str | None,
     ontology: str | None,
 ) -> None:
     """Explain the answers to the cases in JSON or JSON Lines files; - reads standard input.
@@ -40,10 +43,11 @@ def explain(
     values = read_cases(cases)
     reasoner = Reasoner.load(ontology)
     reasoner.entities(differential)
+    own = prior_weights(prior)
 
     def ask(case: Case) -> tuple[str, tuple[Explained, ...]]:
-        ledgers = ledgers_of(reasoner, case, differential=differential, entity=entity, against=against)
-        best = most_probable(reasoner, case, differential=differential)
+        ledgers = ledgers_of(reasoner, case, differential=differential, entity=entity, against=against, prior=own)
+        best = most_probable(reasoner, case, differential=differential, prior=own)
         return case.id, tuple(map(Explained, ledgers, best))
 
     found = answer_all(values, reasoner.read, ask)

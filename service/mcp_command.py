@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from hepagraph.ontology.errors import MissingExtraError
 from hepagraph.service.options import ontology_option, reports_errors
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import MCPServer
+
+HOST = "127.0.0.1"
 
 
 @click.command()
@@ -34,14 +41,27 @@ def mcp(port: int | None, seconds: float, rows: int, ontology: str | None) -> No
         raise MissingExtraError("The MCP server", "mcp") from None
     from hepagraph.service.doors import Doors
     from hepagraph.service.mcp_server import mcp_server
-    from hepagraph.service.sparql_workers import SparqlLimits, SparqlWorkers
+    from hepagraph.service.sparql_limits import SparqlLimits
+    from hepagraph.service.sparql_workers import SparqlWorkers
 
-    workers = SparqlWorkers(ontology, limits=SparqlLimits(seconds=seconds, rows=rows, processes=1))
+    doors = Doors.load(ontology)
+    limits = SparqlLimits(seconds=seconds, rows=rows, processes=1)
+    workers = SparqlWorkers(ontology, sha256=doors.reasoner.model["ontology_sha256"], limits=limits)
     try:
-        server = mcp_server(Doors.load(ontology), workers)
+        server = mcp_server(doors, workers)
         if port is None:
             server.run("stdio")
         else:
-            server.run("streamable-http", host="127.0.0.1", port=port, stateless_http=True, json_response=True)
+            _listen(server, port)
     finally:
         workers.close()
+
+
+def _listen(server: MCPServer[Any], port: int) -> None:
+    import uvicorn
+
+    from hepagraph.service.logs import config
+
+    application = server.streamable_http_app(host=HOST, stateless_http=True, json_response=True)
+    logs = config({"uvicorn": {"level": "WARNING"}, "uvicorn.access": {"level": "CRITICAL", "handlers": []}})
+    uvicorn.run(application, host=HOST, port=port, log_config=logs, access_log=False, server_header=False)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
+import logging.config
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 
@@ -18,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hepagraph.ontology.errors import CaseError, HepagraphError, QueryError
 from hepagraph.ontology.files import find_ontology
 from hepagraph.ontology.named_queries import read_query
+from hepagraph.service.logs import config, log_exception
 
 if TYPE_CHECKING:
     from hepagraph.service.doors import Doors
@@ -27,6 +30,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Json = dict[str, Any]
 MANY_PROBLEMS = 20
+LOG = logging.getLogger("hepagraph.mcp")
 READING = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 
@@ -74,6 +78,8 @@ Entity = Annotated[str | None, Field(description="Which entity the reasons are a
 
 def mcp_server(doors: Doors, workers: SparqlWorkers) -> MCPServer[Any]:
     """Return the server; ``workers`` answer SPARQL over the same ontology."""
+    if not logging.getLogger().handlers:  # else the SDK would print tracebacks, which quote what was sent
+        logging.config.dictConfig(config())
     server: MCPServer[Any] = MCPServer(
         "hepagraph",
         title="hepagraph",
@@ -97,7 +103,10 @@ def _instructions(doors: Doors) -> str:
 
 
 def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Register a function as a tool that only reads, and tell of its expected errors in full."""
+    """Register a function as a tool that only reads; tell of its expected errors in full, and of others nothing.
+
+    Of those the log holds type and place: a message, and what a traceback quotes, may be a patient's.
+    """
 
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
@@ -111,11 +120,18 @@ def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Call
                 raise ToolError("\n".join(shown)) from None
             except HepagraphError as error:
                 raise ToolError(str(error)) from None
+            except Exception as error:
+                raise ToolError(_unexpected(error)) from None
 
         server.add_tool(told, title=title, annotations=READING, structured_output=True)
         return told
 
     return register
+
+
+def _unexpected(error: Exception) -> str:
+    log_exception(LOG, error)
+    return "The server failed. What was sent is not kept; the log says where it failed."
 
 
 def _plain(case: Case) -> Json:

@@ -9,14 +9,23 @@ import click
 
 from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.answering import answer_all, lesions_json
-from hepagraph.service.options import json_option, ontology_option, reports_errors
+from hepagraph.service.options import (
+    costs_option,
+    differential_option,
+    json_option,
+    ontology_option,
+    prior_option,
+    reports_errors,
+)
+from hepagraph.service.own_numbers import own_costs, prior_weights
 from hepagraph.service.reading import read_cases
 
 
 @click.command()
 @click.argument("cases", nargs=-1, metavar="CASES...")
 @json_option
-@click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
+@differential_option
+@prior_option
 @click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many to list of each kind.")
 @click.option(
     "--by",
@@ -25,7 +34,7 @@ from hepagraph.service.reading import read_cases
     show_default=True,
     help="Rank by bits, or by the points that it saves.",
 )
-@click.option("--costs", metavar="FILE", default=None, help="Your own losses and burdens (JSON) in place of ours.")
+@costs_option
 @click.option("--show-costs", is_flag=True, help="Write the losses and burdens in use as JSON, to edit, and stop.")
 @ontology_option
 @reports_errors
@@ -33,6 +42,7 @@ def next_best(
     cases: tuple[str, ...],
     as_json: bool,
     differential: str | None,
+    prior: str | None,
     top: int,
     by: str,
     costs: str | None,
@@ -45,8 +55,7 @@ def next_best(
     expected to tell; and what each is expected to save of the loss of a wrong management, in points (our judgement,
     grade D: see --show-costs). Nothing is written unless every case is good.
     """
-    from hepagraph.inference.costs import burden_names, changed_costs, costs_json
-    from hepagraph.inference.network import ENTITY
+    from hepagraph.inference.costs import costs_json
     from hepagraph.inference.next_best import next_best as ranked
     from hepagraph.inference.reasoner import Reasoner
     from hepagraph.service.next_best_text import next_best_text
@@ -58,20 +67,13 @@ def next_best(
     values = read_cases(cases)
     reasoner = Reasoner.load(ontology)
     reasoner.entities(differential)
-    own = reasoner.costs
-    if costs is not None:
-        given = read_cases([costs])
-        if len(given) != 1:
-            raise CaseError(
-                [Problem("type", costs, f"holds {len(given)} JSON values", advice="give one object of costs")]
-            )
-        own = changed_costs(own, given[0][1], reasoner.network.states[ENTITY], burden_names(reasoner))
+    own = own_costs(reasoner, costs)
     if show_costs or (by == "cost" and own is None):
         if own is None:
             raise CaseError([Problem("missing", "costs", "the ontology states none", advice="give them with --costs")])
         click.echo(json.dumps(costs_json(own), indent=2))
         return
-    ask = functools.partial(ranked, reasoner, differential=differential, costs=own)
+    ask = functools.partial(ranked, reasoner, differential=differential, prior=prior_weights(prior), costs=own)
     found = answer_all(values, reasoner.read, lambda case: (case.id, ask(case)))
     if by == "cost":
         found = [(name, tuple(lesion.by_saving() for lesion in lesions)) for name, lesions in found]

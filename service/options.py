@@ -23,6 +23,18 @@ ontology_option = click.option(
     default=None,
     help="Folder with another ontology's Turtle files. Default: the packaged one.",
 )
+differential_option = click.option(
+    "--differential", default=None, metavar="NAME", help="Which list of entities to choose between, e.g. six or wide."
+)
+prior_option = click.option(
+    "--prior",
+    default=None,
+    metavar="NAME=WEIGHT,...",
+    help="Your own prior: a weight for each entity of the differential.",
+)
+costs_option = click.option(
+    "--costs", metavar="FILE", default=None, help="Your own losses and burdens (JSON) in place of ours."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON and nothing else to standard output.")
 
 

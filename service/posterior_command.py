@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.answering import answer_all
-from hepagraph.service.options import json_option, ontology_option, reports_errors
+from hepagraph.service.options import differential_option, json_option, ontology_option, prior_option, reports_errors
+from hepagraph.service.own_numbers import prior_weights
 from hepagraph.service.progress import progress_bar
 from hepagraph.service.reading import read_cases
 
@@ -30,16 +29,9 @@ DEMO = Path(__file__).resolve().parent / "data" / "demo.json"
 @click.command()
 @click.argument("cases", nargs=-1, required=True, metavar="CASES...")
 @json_option
-@click.option(
-    "--differential", default=None, metavar="NAME", help="Which list of entities to choose between, e.g. six or wide."
-)
+@differential_option
 @click.option("--interval", is_flag=True, help="Add 95 % credible intervals (200 parameter draws).")
-@click.option(
-    "--prior",
-    default=None,
-    metavar="NAME=WEIGHT,...",
-    help="Your own prior: a weight for each entity of the differential.",
-)
+@prior_option
 @ontology_option
 @reports_errors
 def posterior(
@@ -63,27 +55,9 @@ def posterior(
         reasoner.posterior,
         differential=differential,
         interval=interval,
-        prior=None if prior is None else prior_weights(prior),
+        prior=prior_weights(prior),
     )
     _write(reasoner, answer_all(values, reasoner.read, ask), as_json)
-
-
-def prior_weights(text: str) -> dict[str, float]:
-    """Return the weights that ``name=number,...`` gives; the reasoner checks the names."""
-    found: dict[str, float] = {}
-    problems = []
-    for part in text.split(","):
-        name, equals, number = (piece.strip() for piece in part.partition("="))
-        try:
-            found[name] = float(number) if equals and name not in found else float("nan")
-        except ValueError:
-            found[name] = float("nan")
-        if math.isnan(found[name]):
-            advice = "write name=number, once for each entity, with commas between"
-            problems.append(Problem("prior", "--prior", f"cannot read {part.strip()[:60]!r}", advice=advice))
-    if problems:
-        raise CaseError(problems)
-    return found
 
 
 def _write(reasoner: Reasoner, results: list[CaseResult], as_json: bool) -> None:

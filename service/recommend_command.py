@@ -8,20 +8,28 @@ import json
 import click
 
 from hepagraph.service.answering import answer_all
-from hepagraph.service.options import json_option, ontology_option, reports_errors
+from hepagraph.service.options import differential_option, json_option, ontology_option, prior_option, reports_errors
+from hepagraph.service.own_numbers import prior_weights
 from hepagraph.service.reading import read_cases
 
 
 @click.command()
 @click.argument("cases", nargs=-1, required=True, metavar="CASES...")
 @json_option
-@click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
+@differential_option
+@prior_option
 @click.option("--interval", is_flag=True, help="Give 95 % credible intervals with the probabilities that rules read.")
 @click.option("--all", "every", is_flag=True, help="List every rule that one unstated item blocks.")
 @ontology_option
 @reports_errors
 def recommend(
-    cases: tuple[str, ...], as_json: bool, differential: str | None, interval: bool, every: bool, ontology: str | None
+    cases: tuple[str, ...],
+    as_json: bool,
+    differential: str | None,
+    prior: str | None,
+    interval: bool,
+    every: bool,
+    ontology: str | None,
 ) -> None:
     """Recommend what to do next for the cases in JSON or JSON Lines files; - reads standard input.
 
@@ -41,7 +49,14 @@ def recommend(
     results = answer_all(
         values,
         functools.partial(read_rule_case, book, reasoner.reader),
-        functools.partial(applied, reasoner, book=book, differential=differential, interval=interval),
+        functools.partial(
+            applied,
+            reasoner,
+            book=book,
+            differential=differential,
+            interval=interval,
+            prior=prior_weights(prior),
+        ),
     )
     if as_json:
         text = "".join(json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False) + "\n" for found in results)

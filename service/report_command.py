@@ -12,7 +12,15 @@ import click
 
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem
 from hepagraph.service.answering import each
-from hepagraph.service.options import ontology_option, reports_errors, write_output
+from hepagraph.service.options import (
+    costs_option,
+    differential_option,
+    ontology_option,
+    prior_option,
+    reports_errors,
+    write_output,
+)
+from hepagraph.service.own_numbers import own_costs, prior_weights
 from hepagraph.service.progress import progress_bar
 from hepagraph.service.reading import read_cases
 
@@ -28,7 +36,9 @@ _LONGEST = 60  # characters of a case's id in the name of a file
     metavar="FILE|FOLDER",
     help="Where to write. With several cases a folder, made if need be. Default: standard output.",
 )
-@click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
+@differential_option
+@prior_option
+@costs_option
 @click.option("--interval/--no-interval", default=True, help="With or without 95 % intervals. Default: with.")
 @click.option("--withdraw", is_flag=True, help="Add the papers that move the answer most when withdrawn; slow.")
 @click.option(
@@ -44,6 +54,8 @@ def report(
     cases: tuple[str, ...],
     output: str,
     differential: str | None,
+    prior: str | None,
+    costs: str | None,
     interval: bool,
     withdraw: bool,
     date: datetime.datetime | None,
@@ -66,12 +78,17 @@ def report(
     reasoner = Reasoner.load(ontology, progress=progress_bar("reconciling"))
     reasoner.entities(differential)
     book = read_rules(reasoner.graph)
+    given: dict[str, Any] = {
+        "differential": differential,
+        "prior": prior_weights(prior),
+        "costs": None if costs is None else own_costs(reasoner, costs),
+    }
     day = None if date is None else date.date().isoformat()
     draw, done = progress_bar("reports"), iter(range(1, len(values) + 1))
 
     def page(pair: tuple[Any, Any]) -> str:
         data, case = pair
-        found = gather(reasoner, book, data, case, differential=differential, interval=interval, withdraw=withdraw)
+        found = gather(reasoner, book, data, case, **given, interval=interval, withdraw=withdraw)
         if draw is not None:
             draw(next(done), len(values), found.result.id)
         return report_page(found, reasoner, book, date=day)

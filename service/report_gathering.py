@@ -18,6 +18,7 @@ from hepagraph.inference.rules_result import CaseRecommendations
 from hepagraph.inference.sensitivity import Sensitivity, sensitivity
 from hepagraph.inference.what_if import WITHDRAWN, Scenario, WhatIf, what_if
 from hepagraph.inference.withdrawal import Withdrawals, withdrawals
+from hepagraph.kg.costs import Costs
 from hepagraph.kg.rules import RuleBook
 
 
@@ -42,13 +43,18 @@ class LesionReport:
 
 @dataclass(frozen=True, slots=True)
 class PatientReport:
-    """What is said of one patient; ``entities`` are those of the differential that was asked for."""
+    """What is said of one patient; ``entities`` are those of the differential that was asked for.
+
+    ``prior`` are the weights that stood in place of the model's, ``own_costs`` says whether losses and burdens did.
+    """
 
     case: RuleCase
     result: CaseResult
     entities: tuple[str, ...]
     lesions: tuple[LesionReport, ...]
     advice: CaseRecommendations
+    prior: Mapping[str, float] | None = None
+    own_costs: bool = False
 
 
 def gather(
@@ -59,6 +65,8 @@ def gather(
     *,
     differential: str | None = None,
     interval: bool = True,
+    prior: Mapping[str, float] | None = None,
+    costs: Costs | None = None,
     withdraw: bool = False,
 ) -> PatientReport:
     """Return everything that a report on one patient says.
@@ -67,31 +75,34 @@ def gather(
     ----------
     data, found
         The JSON value of a case, and the case read from it.
-    differential, interval
+    differential, interval, prior
         As in ``Reasoner.posterior``.
+    costs
+        Losses and burdens; None: those of the ontology.
     withdraw
         Find the papers that move the answer most when withdrawn, which takes seconds a lesion.
 
     Raises
     ------
     CaseError
-        The differential is not known, or the findings have probability zero.
+        The differential is not known, the prior is bad, or the findings have probability zero.
     """
     case = found.case
-    result = reasoner.posterior(case, differential=differential, interval=interval)
-    ledgers = explain(reasoner, case, differential=differential)
-    rivals = _rivals(reasoner, case, result, differential)
-    looks = next_best(reasoner, case, differential=differential)
-    hangs = sensitivity(reasoner, case, differential=differential)
-    stories = most_probable(reasoner, case, differential=differential)
-    papers = withdrawals(reasoner, case, differential=differential) if withdraw else [None] * len(case.lesions)
+    given: dict[str, Any] = {"differential": differential, "prior": prior}
+    result = reasoner.posterior(case, interval=interval, **given)
+    ledgers = explain(reasoner, case, **given)
+    rivals = _rivals(reasoner, case, result, given)
+    looks = next_best(reasoner, case, costs=reasoner.costs if costs is None else costs, **given)
+    hangs = sensitivity(reasoner, case, **given)
+    stories = most_probable(reasoner, case, **given)
+    papers = withdrawals(reasoner, case, **given) if withdraw else [None] * len(case.lesions)
     plain = _without_circumstances(data, book)
     lesions = tuple(
         LesionReport(
             result.lesions[i],
             ledgers[i],
             rivals[i],
-            _withdrawn(reasoner, plain, case, i, differential),
+            _withdrawn(reasoner, plain, case, i, given),
             looks[i],
             hangs[i],
             stories[i],
@@ -99,30 +110,28 @@ def gather(
         )
         for i in range(len(case.lesions))
     )
-    advice = recommend(reasoner, found, book=book, differential=differential)
-    return PatientReport(found, result, reasoner.entities(differential), lesions, advice)
+    advice = recommend(reasoner, found, book=book, **given)
+    return PatientReport(found, result, reasoner.entities(differential), lesions, advice, prior, costs is not None)
 
 
-def _rivals(reasoner: Reasoner, case: Case, result: CaseResult, differential: str | None) -> list[Ledger | None]:
+def _rivals(reasoner: Reasoner, case: Case, result: CaseResult, given: Mapping[str, Any]) -> list[Ledger | None]:
     """Return for each lesion the ledger of the first in rank against the second."""
     pairs = [sorted(lesion.posterior, key=lambda e: -lesion.posterior[e])[:2] for lesion in result.lesions]
     return [
-        explain(reasoner, case, differential=differential, entity=pair[0], against=pair[1])[i]
-        if len(pair) > 1
-        else None
+        explain(reasoner, case, entity=pair[0], against=pair[1], **given)[i] if len(pair) > 1 else None
         for i, pair in enumerate(pairs)
     ]
 
 
 def _withdrawn(
-    reasoner: Reasoner, data: Mapping[str, Any], case: Case, position: int, differential: str | None
+    reasoner: Reasoner, data: Mapping[str, Any], case: Case, position: int, given: Mapping[str, Any]
 ) -> WhatIf:
     """Return one lesion's answers as it is and with each thing withdrawn, what moves the leading entity most first."""
     lesion, labels = case.lesions[position], reasoner.network.labels
     derived = {name for name, variable in reasoner.reader.variables.items() if variable.covers}
     names = [*lesion.findings, *(name for name in case.context if name not in derived)]
     scenarios = [Scenario(f"without {labels[name]}", {name: WITHDRAWN}) for name in names]
-    found = what_if(reasoner, data, scenarios, lesion=lesion.id, differential=differential)
+    found = what_if(reasoner, data, scenarios, lesion=lesion.id, **given)
     base, *others = [outcome for outcome in found.outcomes if outcome.lesion == lesion.id]
     leading = max(base.posterior, key=lambda entity: base.posterior[entity])
     others.sort(key=lambda outcome: -abs(outcome.posterior[leading] - base.posterior[leading]))

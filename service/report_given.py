@@ -8,7 +8,7 @@ from hepagraph.inference.case import Finding, Lesion
 from hepagraph.inference.reasoner import Reasoner
 from hepagraph.inference.rules_circumstances import RuleCase
 from hepagraph.kg.rules import RuleBook
-from hepagraph.service.html_basics import Labels, named, said, table, text
+from hepagraph.service.html_basics import Labels, chance, named, said, table, text
 
 
 def given_html(found: RuleCase, book: RuleBook, reasoner: Reasoner, labels: Labels) -> str:
@@ -28,6 +28,19 @@ def given_html(found: RuleCase, book: RuleBook, reasoner: Reasoner, labels: Labe
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in items)
     tables = [_lesion(lesion, own, book, labels) for lesion, own in zip(case.lesions, found.lesions, strict=True)]
     return f'<dl class="facts">{listed}</dl><div class="given">{"".join(tables)}</div>'
+
+
+def own_numbers_html(prior: Mapping[str, float] | None, own_costs: bool, labels: Labels) -> str:
+    """Return what stood in place of the model's own numbers; nothing where nothing did."""
+    items = []
+    if prior is not None:
+        total = sum(prior.values())
+        shares = ", ".join(f"{named(entity, labels)} {chance(weight / total)}" for entity, weight in prior.items())
+        items.append(("prior, in place of the model's", shares))
+    if own_costs:
+        items.append(("losses and burdens", "some were given in place of the ontology's"))
+    listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in items)
+    return f'<dl class="facts">{listed}</dl>' if listed else ""
 
 
 def _lesion(lesion: Lesion, own: Mapping[str, frozenset[str]], book: RuleBook, labels: Labels) -> str:

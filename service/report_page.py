@@ -17,7 +17,7 @@ from hepagraph.service.html_basics import Labels, chance, chances, named, said, 
 from hepagraph.service.html_ledger import ledger_html
 from hepagraph.service.html_outlook import next_best_html, sensitivity_html, withdrawals_html
 from hepagraph.service.report_gathering import LesionReport, PatientReport
-from hepagraph.service.report_given import given_html
+from hepagraph.service.report_given import given_html, own_numbers_html
 from hepagraph.service.report_references import References
 
 _LIKELY = 0.5  # a cause from this probability on is named
@@ -32,7 +32,8 @@ _HOW = (
     "before, times and divided by all the factors, are the odds after.",
     "Through: the hidden causes whose own probability the finding moved. With arrows: how what was seen comes about.",
     "A bit is what the answer to a fair yes-or-no question tells. Points are how bad a wrong management is, and how "
-    "much of a burden an examination is, as the ontology judges it (hepagraph next-best --show-costs).",
+    "much of a burden an examination is, as the ontology judges it (hepagraph next-best --show-costs) unless other "
+    "numbers were given.",
     "Grade A: a primary study's count; B: a secondary source; C: words; D: judgement of the developers, queued for "
     "review. A number in brackets is that of the reference.",
 )
@@ -63,7 +64,8 @@ def report_page(report: PatientReport, reasoner: Reasoner, book: RuleBook, *, da
         f"<header><h1>Case {text(case.id)}</h1>",
         f'<p class="notice">{text(report.result.model["notice"])}</p></header>',
         f"<main>{_summary(report.lesions, page.labels)}{_reading()}",
-        f"<section><h2>What was given</h2>{given_html(report.case, book, reasoner, page.labels)}</section>",
+        f"<section><h2>What was given</h2>{given_html(report.case, book, reasoner, page.labels)}"
+        f"{own_numbers_html(report.prior, report.own_costs, page.labels)}</section>",
         *(
             _lesion(number, lesion, report.advice.lesions[number - 1].advised, several, page)
             for number, lesion in enumerate(report.lesions, 1)

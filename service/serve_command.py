@@ -42,6 +42,41 @@ DEFAULT = Settings()
 @click.option(
     "--scenarios", default=DEFAULT.scenarios, show_default=True, type=click.IntRange(1), help="Limit of a what-if."
 )
+@click.option(
+    "--per-client",
+    default=DEFAULT.per_client,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Requests that one address may have open; 0: any number. Behind a proxy all have its address.",
+)
+@click.option(
+    "--sparql-seconds",
+    default=DEFAULT.sparql_seconds,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="Limit of a SPARQL query.",
+)
+@click.option(
+    "--sparql-rows",
+    default=DEFAULT.sparql_rows,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Rows or triples that a SPARQL query gets; the rest is cut off.",
+)
+@click.option(
+    "--sparql-processes",
+    default=DEFAULT.sparql_processes,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="SPARQL queries at a time, of each process.",
+)
+@click.option(
+    "--sparql-mebibytes",
+    default=DEFAULT.sparql_mebibytes,
+    show_default=True,
+    type=click.IntRange(512),
+    help="Memory of each of these, with the ontology in it.",
+)
 @ontology_option
 @reports_errors
 def serve(token_file: str | None, origins: tuple[str, ...], ontology: str | None, **given: int | float | str) -> None:

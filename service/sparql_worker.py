@@ -1,7 +1,8 @@
 """A process that answers SPARQL queries for another, which may kill it: ``python -m hepagraph.service.sparql_worker``.
 
-It takes a JSON object a line on standard input and answers with lines on standard output: ``{"ready": true}`` once the
-data that a query needs is loaded, which takes time but is nobody's fault, then a header, then as many bytes as it says.
+It says ``{"open": true}`` once it has the ontology. Then it takes a JSON object a line on standard input and answers
+with lines on standard output: ``{"ready": true}`` once the data that a query needs is loaded, which takes time but is
+nobody's fault, then a header, then as many bytes as it says.
 """
 
 from __future__ import annotations
@@ -11,31 +12,44 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from hepagraph.ontology.errors import HepagraphError
+from hepagraph.ontology.errors import HepagraphError, OntologyError, QueryError
+from hepagraph.service.sparql_limits import SparqlLimits
 
 if TYPE_CHECKING:
     from hepagraph.ontology.answers import Answer, Solutions
     from hepagraph.ontology.stores import Store
 
 Json = dict[str, Any]
+MOST_WORDS = 2000  # of an error, which may quote a query
 LOADING_SECONDS = 180.0  # rdflib takes half a minute to read the compiled layer of the packaged ontology
 
 
 class Library:
     """The ontology's store, and one with the compiled layer too, opened when a query first names a term of it."""
 
-    def __init__(self, folder: str | None, engine: str) -> None:
+    def __init__(self, folder: str | None, engine: str, sha256: str | None = None) -> None:
         from hepagraph.ontology.files import find_ontology
         from hepagraph.ontology.stores import open_store
 
-        self._files, self._engine = find_ontology(folder), engine
+        self._files, self._engine, self._sha256 = find_ontology(folder), engine, sha256
+        self._refuse_changed()
         self._stores: dict[tuple[bool, bool], Store] = {(False, False): open_store(self._files, engine)}
+
+    def _refuse_changed(self) -> None:
+        from hepagraph.ontology.files import content_hash
+
+        try:
+            same = self._sha256 is None or content_hash(self._files) == self._sha256
+        except OSError:
+            same = False
+        if not same:
+            raise OntologyError("the ontology on disk has changed since the server started; start the server anew")
 
     def text_of(self, asked: Json) -> str:
         """Return the query that is asked: its text, or the named query with its parameters filled in."""
         if "name" not in asked:
             return str(asked["query"])
-        from hepagraph.ontology.errors import QueryError, nearest
+        from hepagraph.ontology.errors import nearest
         from hepagraph.ontology.named_queries import bind, read_query
 
         known = {path.stem: path for path in self._files.queries}
@@ -56,6 +70,7 @@ class Library:
             from hepagraph.ontology.store import load_ontology
             from hepagraph.ontology.stores import open_store
 
+            self._refuse_changed()
             store = open_store(self._files, self._engine)
             store.add(compiled_lines(build_graph(load_ontology(self._files)), parameters=key[1]))
             self._stores[key] = store
@@ -79,7 +94,11 @@ def answered(store: Store, text: str, asked: Json) -> tuple[Json, bytes]:
         written = graph_text(answer, fitting[0])
     else:
         written = _plain(answer) if fitting[0] == "plain" else rows_text(answer, fitting[0])
-    return {"kind": kind, "format": fitting[0], "truncated": _truncated(answer)}, written.encode()
+    body = written.encode()
+    most = asked.get("answer_bytes", SparqlLimits().answer_bytes)
+    if len(body) > most:
+        raise QueryError(f"the answer is larger than {most} bytes; ask for less, or add a LIMIT")
+    return {"kind": kind, "format": fitting[0], "truncated": _truncated(answer)}, body
 
 
 def _plain(answer: Solutions | bool) -> str:
@@ -105,8 +124,12 @@ def serve(library: Library, lines: BinaryIO, out: BinaryIO) -> None:
             _end_after(asked["seconds"])
             header, body = answered(store, query, asked)
         except HepagraphError as error:
-            header, body = {"error": str(error)}, b""
+            header, body = _told(error), b""
         _send(out, {**header, "bytes": len(body)}, body)
+
+
+def _told(error: HepagraphError) -> Json:
+    return {"error": str(error)[:MOST_WORDS], "stale": isinstance(error, OntologyError)}
 
 
 def _send(out: BinaryIO, header: Json, body: bytes = b"") -> None:
@@ -140,7 +163,11 @@ def main() -> None:
     _keep_within(settings["mebibytes"])
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing that a library prints goes between the answers
-    library = Library(settings["ontology"], settings["engine"])
+    try:
+        library = Library(settings["ontology"], settings["engine"], settings.get("sha256"))
+    except HepagraphError as error:
+        _send(out, _told(error))
+        return
     _send(out, {"open": True})
     serve(library, sys.stdin.buffer, out)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from threading import Lock, Timer
 from typing import Any
 
 from hepagraph.ontology.errors import QueryError
+from hepagraph.service.sparql_limits import SparqlLimits
 from hepagraph.service.sparql_worker import LOADING_SECONDS
 
 Json = dict[str, Any]
+TOKEN_VARIABLE = "HEPAGRAPH_TOKEN"  # noqa: S105 - the name of a variable, which queries have no business with
 
 
 class QueryTimeoutError(QueryError):
@@ -23,22 +26,15 @@ class QueryTimeoutError(QueryError):
 
 
 class QueryMemoryError(QueryError):
-    """A query ended the process that answered it: it needed more memory than it may have."""
+    """The process that answered a query ended: it needed more memory than it may have, or somebody ended it."""
 
 
 class BusyError(QueryError):
     """Every process is answering, and none became free in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class SparqlLimits:
-    """How much a query may take: seconds, rows or triples, memory in MiB (with the ontology), characters, processes."""
-
-    seconds: float = 10.0
-    rows: int = 10_000
-    mebibytes: int = 4096
-    characters: int = 100_000
-    processes: int = 2
+class StaleError(QueryError):
+    """The ontology on disk is no longer the one that everything else is answered from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +48,26 @@ class SparqlAnswer:
 
 
 class SparqlWorkers:
-    """Processes that hold the ontology; started when first needed. Safe to call from several threads."""
+    """Processes that hold the ontology; started when first needed. Safe to call from several threads.
+
+    ``sha256`` is the hash of the ontology that they must find; None: any.
+    """
 
     def __init__(
-        self, ontology: str | None = None, *, engine: str = "auto", limits: SparqlLimits | None = None
+        self,
+        ontology: str | None = None,
+        *,
+        engine: str = "auto",
+        sha256: str | None = None,
+        limits: SparqlLimits | None = None,
     ) -> None:
         self.limits = limits or SparqlLimits()
-        self._settings = {"ontology": ontology, "engine": engine, "mebibytes": self.limits.mebibytes}
+        self._settings = {
+            "ontology": ontology,
+            "engine": engine,
+            "sha256": sha256,
+            "mebibytes": self.limits.mebibytes,
+        }
         self._free: queue.Queue[_Process | None] = queue.Queue()
         for _ in range(self.limits.processes):
             self._free.put(None)
@@ -75,6 +84,8 @@ class SparqlWorkers:
             The query is not SPARQL, would change or reach what it may not, or cannot be answered.
         QueryTimeoutError, QueryMemoryError, BusyError
             It took too long or too much, or nobody is free.
+        StaleError
+            The ontology on disk has changed.
         """
         if len(query) > self.limits.characters:
             raise QueryError(f"the query has more than {self.limits.characters} characters")
@@ -85,11 +96,11 @@ class SparqlWorkers:
         return self._asked({"name": name, "parameters": dict(parameters), "rows": list(rows), "graph": []})
 
     def _asked(self, what: Json) -> SparqlAnswer:
-        asked = {**what, "most": self.limits.rows, "seconds": self.limits.seconds}
+        limits = self.limits
+        asked = {**what, "most": limits.rows, "seconds": limits.seconds, "answer_bytes": limits.answer_bytes}
         with self._process() as process:
-            header, body = process.ask(asked, self.limits.seconds)
-        if "error" in header:
-            raise QueryError(header["error"])
+            header, body = process.ask(asked, limits.seconds)
+        _refuse_errors(header)
         return SparqlAnswer(header["kind"], header.get("format"), header.get("truncated", False), body)
 
     def warm(self) -> None:
@@ -127,8 +138,18 @@ class SparqlWorkers:
                 raise BusyError("the server is closing")
             process = _Process(self._settings)
             self._running.add(process)
-        process.wait_open()
+        try:
+            process.wait_open()
+        except QueryError:
+            with self._lock:
+                self._running.discard(process)
+            raise
         return process
+
+
+def _refuse_errors(header: Json) -> None:
+    if "error" in header:
+        raise (StaleError if header.get("stale") else QueryError)(header["error"])
 
 
 class _Process:
@@ -137,6 +158,7 @@ class _Process:
     def __init__(self, settings: Json) -> None:
         self._child = subprocess.Popen(  # noqa: S603
             [sys.executable, "-P", "-m", "hepagraph.service.sparql_worker", json.dumps(settings)],
+            env={name: value for name, value in os.environ.items() if name != TOKEN_VARIABLE},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -156,14 +178,17 @@ class _Process:
 
     def wait_open(self) -> None:
         """Wait until the ontology is loaded."""
-        self._header(LOADING_SECONDS, "loading the ontology")
+        header, _ = self._header(LOADING_SECONDS, "loading the ontology")
+        if "error" in header:
+            self.end()
+            _refuse_errors(header)
 
     def ask(self, asked: Json, seconds: float) -> tuple[Json, bytes]:
         assert self._child.stdin is not None  # noqa: S101
         try:
             self._child.stdin.write(json.dumps(asked).encode() + b"\n")
             self._child.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # it was ended from outside, or by ``close``
             self.end()
             raise QueryMemoryError("the process that answers has ended; ask again") from None
         header, body = self._header(LOADING_SECONDS, "loading what the query names")
@@ -185,6 +210,8 @@ class _Process:
             line = self._child.stdout.readline()
             header = json.loads(line) if line.endswith(b"\n") else {}
             body = self._child.stdout.read(header.get("bytes", 0))
+        except ValueError:  # closed by ``close``
+            header, body = {}, b""
         finally:
             timer.cancel()
         if header and len(body) == header.get("bytes", 0):
@@ -192,4 +219,4 @@ class _Process:
         self.end()
         if too_long:
             raise QueryTimeoutError(f"{what} took longer than {seconds:g} seconds; ask for less, or add a LIMIT")
-        raise QueryMemoryError(f"{what} needed more memory than there is for it; ask for less")
+        raise QueryMemoryError(f"{what} needed more memory than there is for it, or was ended; ask for less")

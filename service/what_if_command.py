@@ -8,7 +8,8 @@ import click
 
 from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.assignments import examination, setting, spelt
-from hepagraph.service.options import json_option, ontology_option, reports_errors
+from hepagraph.service.options import differential_option, json_option, ontology_option, prior_option, reports_errors
+from hepagraph.service.own_numbers import prior_weights
 from hepagraph.service.reading import read_cases
 
 
@@ -21,7 +22,8 @@ from hepagraph.service.reading import read_cases
 @click.option("--each", "each", is_flag=True, help="Make every --set, --drop and --exam a scenario of its own.")
 @click.option("--sweep", multiple=True, metavar="KEY", help="All states of a variable in turn; given twice, a grid.")
 @click.option("--lesion", default=None, metavar="ID", help="Whose findings change. Default: the first lesion.")
-@click.option("--differential", default=None, metavar="NAME", help="Which list of entities to choose between.")
+@differential_option
+@prior_option
 @ontology_option
 @reports_errors
 def what_if(
@@ -34,6 +36,7 @@ def what_if(
     sweep: tuple[str, ...],
     lesion: str | None,
     differential: str | None,
+    prior: str | None,
     ontology: str | None,
 ) -> None:
     """Answer the one case in a JSON file (- reads standard input) as it is and with changes, side by side."""
@@ -58,11 +61,12 @@ def what_if(
         scenarios.append(Scenario(name, dict(settings), done or None))
     reasoner = Reasoner.load(ontology)
     reasoner.entities(differential)
+    own = prior_weights(prior)
     scenarios += swept(reasoner, *sweep) if sweep else []
     if not scenarios:
         advice = "add --set KEY=VALUE, --drop KEY, --exam MODALITY/AGENT or --sweep KEY"
         raise CaseError([Problem("missing", "what-if", "nothing is to be changed", advice=advice)])
-    found = answered(reasoner, data, scenarios, lesion=lesion, differential=differential)
+    found = answered(reasoner, data, scenarios, lesion=lesion, differential=differential, prior=own)
     if as_json:
         text = "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in found.rows())
     else:

@@ -33,6 +33,11 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(CACHE, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks come first: they take longest, and want memory for kernels that other tests have not filled yet."""
+    items.sort(key=lambda item: "notebooks_run" not in item.name)
+
+
 def load_json(name: str) -> Any:
     return json.loads((DATA / name).read_text(encoding="utf-8"))
 

@@ -40,7 +40,7 @@ SHARES = {
 OTHERS = 8
 # A batch answers 200 to any lines, as each bad one has an error of its own; SPARQL's protocol lets parameters that are
 # not its own be.
-TOLERANT = ("batch", "get_sparql_get")
+TOLERANT = ("batch", "sparql_get")
 NDJSON = "application/x-ndjson"
 CASE = {"$ref": "#/components/schemas/Case"}
 CHECKED = (

@@ -25,6 +25,7 @@ from hepagraph.inference.engine.rows import Answers, Joints, Rows, Stack, Wanted
 from hepagraph.inference.engine.whatifs import Survey
 from hepagraph.inference.model import FOLDED, FULL
 from hepagraph.inference.network import ENTITY, SUBTYPE, Table
+from hepagraph.inference.stopping import stop_if_over
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Engine:
 
     def marginals(self, likelihood: Mapping[str, Array], targets: Iterable[str]) -> Marginals:
         """Return the exact posterior of every target; parameters and errors as in ``elimination.marginals``."""
+        stop_if_over()
         wanted = tuple(dict.fromkeys(targets))
         lanes = set(wanted) <= {ENTITY, SUBTYPE}
         program = self._program_for(likelihood) if lanes else self.program
@@ -169,6 +171,7 @@ class Engine:
         return self._survey(program, likelihood, Wanted.only(program, ()))
 
     def _survey(self, program: Program, likelihood: Mapping[str, Array], wanted: Wanted) -> Survey | None:
+        stop_if_over()
         kernel = self._kernel(program, np.float64)
         joints: Joints | None
         if isinstance(kernel, NativeKernel):
@@ -216,6 +219,7 @@ class Engine:
         TooWideError
             A step of a row would need too much room.
         """
+        stop_if_over()
         answers = self._kernel(program, np.float64).run(rows)
         if (answers.flags & 2).any():
             raise TooWideError("a step of the elimination would need too much room")
@@ -236,6 +240,7 @@ class Engine:
         entity, subtype = np.empty((count, program.entities)), np.empty((count, program.subtypes))
         evidence_log = np.empty(count)
         for start in range(0, count, CHUNK_ROWS):
+            stop_if_over()
             part = slice(start, start + CHUNK_ROWS)
             vectors = {n: v if np.ndim(v) == 1 or len(v) == 1 else v[part] for n, v in likelihood.items()}
             evidence = evidence_rows(program, vectors, min(CHUNK_ROWS, count - start))
@@ -323,6 +328,7 @@ class Engine:
         shared = evidence_rows(program, given or {}, 1)
         with ThreadPoolExecutor(max_workers=threads) as pool:
             for chunk in itertools.chain([first], iterator):
+                stop_if_over()
                 rows = self._code_rows(program, chunk, stacks, shared.rows, meanings or {})
                 entity, log, doubtful = self._score_rows(program, rows, dtype, pool, threads)
                 log += float(shared.scale_log[0])

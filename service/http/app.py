@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from hepagraph.ontology.errors import HepagraphError, MissingExtraError
+from hepagraph.ontology.errors import MissingExtraError
 from hepagraph.service.http.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,18 +81,20 @@ def create_app(
     app.state.workbench = Workbench(settings.threads, settings.queue, settings.seconds)
     app.state.streams = Streams(settings.batches, settings.seconds)
     app.state.metrics = Metrics(doors.model())
-    app.state.ready = False
+    app.state.ready = app.state.failed = False
     handle_errors(app)
-    public, streams = set(), set()
+    public, streams, methods = set(), set(), dict[str, set[str]]()
     for router in [make(doors, settings) for make in routers] if routers is not None else _own(doors, settings):
         for route in router.routes:
             extra = getattr(route, "openapi_extra", None) or {}
             path = str(getattr(route, "path", ""))
+            methods.setdefault(path, set()).update(getattr(route, "methods", None) or ())
             if extra.get("security") == []:
                 public.add(path)
             if extra.get(STREAMED):
                 streams.add(path)
         app.include_router(router)
+    app.state.methods = methods
     app.add_middleware(Gate, settings=settings, public=public, streams=streams)
     if settings.origins:
         from starlette.middleware.cors import CORSMiddleware
@@ -103,6 +104,7 @@ def create_app(
             allow_origins=list(settings.origins),
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["Retry-After", "X-SPARQL-MaxRows"],
         )
     app.add_middleware(Watch, metrics=app.state.metrics)
     app.openapi = described(app, doors)  # type: ignore[method-assign]
@@ -120,13 +122,15 @@ def _own(doors: Doors, settings: Settings) -> list[APIRouter]:
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    from hepagraph.service.http.logs import event
+    from hepagraph.service.http.logs import LOG, event
+    from hepagraph.service.logs import log_exception
 
     async def warm() -> None:
         try:
             await asyncio.to_thread(app.state.doors.warm)
-        except HepagraphError as error:
-            event("not ready", logging.ERROR, why=type(error).__name__)
+        except Exception as error:
+            log_exception(LOG, error, "not ready")
+            app.state.failed = True
             return
         app.state.ready = True
         event("ready", model=app.state.doors.model()["ontology_sha256"][:12])

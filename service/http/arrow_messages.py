@@ -48,12 +48,16 @@ class Pieces:
 async def messages(pieces: AsyncIterator[bytes], limit: int) -> AsyncIterator[Message]:
     """Yield the messages of an Arrow stream, each of at most ``limit`` bytes.
 
+    So are all dictionaries that hold at a time together, and those that come before the next rows.
+
     Raises
     ------
     RequestError
         It is no Arrow stream (400), a message is too large (413), or of a kind that is not taken (422).
     """
     source = Pieces(pieces)
+    held: dict[int, int] = {}  # the size of each dictionary
+    waiting = 0  # bytes of dictionaries since the last rows
     while True:
         prefix = await source.take(8)
         if prefix in (b"", END):
@@ -65,7 +69,7 @@ async def messages(pieces: AsyncIterator[bytes], limit: int) -> AsyncIterator[Me
             raise _too_large(limit) if size > limit else _broken("a message has a negative size")
         metadata = await source.take(size)
         try:
-            kind, length = _look(metadata)
+            kind, length, dictionary = _look(metadata)
         except struct.error:
             raise _broken("a message cannot be read") from None
         if not 0 <= length <= limit - size:
@@ -73,24 +77,36 @@ async def messages(pieces: AsyncIterator[bytes], limit: int) -> AsyncIterator[Me
         body = await source.take(length)
         if len(metadata) + len(body) < size + length:
             raise _broken("it ends within a message")
+        if kind == DICTIONARY:
+            held[dictionary] = size + length
+            waiting += size + length
+            if max(waiting, sum(held.values())) > limit:
+                raise _too_large(limit, "The dictionaries of the Arrow stream are together")
+        elif kind == BATCH:
+            waiting = 0
         yield Message(kind, prefix + metadata + body)
 
 
-def _look(metadata: bytes) -> tuple[int, int]:
-    """Return the kind of a message and the length of its body, from its flatbuffer; refuse what is not taken."""
+def _look(metadata: bytes) -> tuple[int, int, int]:
+    """Return a message's kind, the length of its body, and its dictionary's number, 0 if it has none.
+
+    What is not taken is refused.
+    """
     table = _number(metadata, "<I", 0)
     kind = _field(metadata, table, 1, "<B", 0)
     length = _field(metadata, table, 3, "<q", 0)
     header = _table(metadata, table, 2)
     if kind not in (SCHEMA, DICTIONARY, BATCH) or header is None:
         raise RequestError(422, "The Arrow stream holds a message that is neither schema nor rows.")
+    number = 0
     if kind == DICTIONARY:
+        number = _field(metadata, header, 0, "<q", 0)
         if _field(metadata, header, 2, "<B", 0):
             raise RequestError(422, "Dictionaries that grow (deltas) are not taken; send each of them whole.")
         header = _table(metadata, header, 1)
     if kind != SCHEMA and header is not None and _table(metadata, header, 3) is not None:
         raise RequestError(422, "Compressed buffers are not taken; write the Arrow stream without compression.")
-    return kind, length
+    return kind, length, number
 
 
 def _number(data: bytes, layout: str, place: int) -> int:
@@ -124,5 +140,5 @@ def _broken(what: str) -> RequestError:
     return RequestError(400, f"The body is not an Arrow stream: {what}.")
 
 
-def _too_large(limit: int) -> RequestError:
-    return RequestError(413, f"A message of the Arrow stream is larger than {limit} bytes. Send fewer rows in each.")
+def _too_large(limit: int, what: str = "A message of the Arrow stream is") -> RequestError:
+    return RequestError(413, f"{what} larger than {limit} bytes. Send fewer rows in each.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from hepagraph.inference.case import SECTIONS
 from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.http.arrow_messages import BATCH, SCHEMA, messages
 from hepagraph.service.http.problems import RequestError
@@ -82,8 +84,8 @@ class _Columns:
 class Scoring:
     """Scores the batches of one stream."""
 
-    def __init__(self, doors: Doors, differential: str | None, count: Callable[[str, int], None]) -> None:
-        self._doors, self._differential, self._count = doors, differential, count
+    def __init__(self, doors: Doors, differential: str | None, count: Callable[[str, int], None], most: int) -> None:
+        self._doors, self._differential, self._count, self._most = doors, differential, count, most
         self._feed, self._out, self._rows = _Feed(), _Out(), 0
         self._reader: Any = None
         self._writer: Any = None
@@ -110,6 +112,10 @@ class Scoring:
 
         self._reader = _or_broken(lambda: pa.ipc.open_stream(self._feed))
         schema = self._reader.schema
+        most = len(self._doors.reasoner.reader.inputs(*SECTIONS)) + 1
+        if len(schema) > most:
+            what = f"there are {len(schema)}, and at most {most} can be known"
+            raise CaseError([Problem("size", "columns", what, advice="leave out what is no finding")])
         if problems := _or_broken(lambda: _schema_problems(schema)):  # names may be no text
             raise CaseError(problems)
         keep = (ID,) if ID in schema.names else ()
@@ -123,7 +129,7 @@ class Scoring:
         Raises
         ------
         RequestError
-            Arrow cannot read it (400).
+            Arrow cannot read it (400), or there are too many rows (413).
         """
         import pyarrow as pa
 
@@ -134,6 +140,8 @@ class Scoring:
         _or_broken(lambda: batch.validate(full=True))
         for start in range(0, batch.num_rows, ROWS):
             part = pa.Table.from_batches([batch.slice(start, ROWS)])
+            if self._rows + len(part) > self._most:
+                raise RequestError(413, f"A batch has at most {self._most} rows.")
             found = self._scorer.score(Chunk(0, self._rows, part))
             self._rows += len(part)
             bad = len(found) - found["problem"].null_count
@@ -167,7 +175,7 @@ async def answer_arrow(
     CaseError
         A column is not known, or not of a kind that is taken.
     """
-    scoring, begun = Scoring(doors, differential, count), False
+    scoring, begun = Scoring(doors, differential, count, settings.lines), False
     async for message in messages(pieces, settings.message_bytes):
         if (message.kind == SCHEMA) == begun:
             raise RequestError(400, "The body is not an Arrow stream: its schema must come once, before all else.")
@@ -191,7 +199,7 @@ def _schema_problems(schema: Any) -> list[Problem]:
         for field in schema
         if not _is_taken(field.type)
     ]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     return problems + [Problem("contradiction", "columns", f"{name[:60]!r} stands twice") for name in twice]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from hepagraph.ontology.errors import CaseError, Problem, nearest
+from hepagraph.inference.stopping import time_limit
+from hepagraph.ontology.errors import CaseError, Problem, StoppedError, nearest
 from hepagraph.service.http.bodies import read_value
 from hepagraph.service.http.problems import RequestError, from_exception, problem_details, to_bytes
 from hepagraph.service.http.questions import check_sizes
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from hepagraph.service.http.streams import Streams
 
 MEDIA_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
-TOGETHER = 8  # lines that are answered before any of them is sent
+TOGETHER = 8  # lines that are answered before any of them is sent, if that takes no longer than
+SOON = 0.2  # seconds
 FLAGS = {"true": True, "false": False}
 OPTIONS = ("differential", "interval", "reasons", "surprise")
 
@@ -102,17 +105,22 @@ async def answer_lines(
 ) -> AsyncIterator[bytes]:
     """Yield the answers to the cases in the lines of a body, a few at a time; blank lines have none.
 
-    A line that cannot be answered becomes ``{"error": {...}}``, a problem as elsewhere with the line's number. So does
-    a body that breaks off; then it is the last.
+    A line that cannot be answered, in time or at all, becomes ``{"error": {...}}``, a problem as elsewhere with the
+    line's number. So does a body that breaks off; then it is the last.
     """
     lines = Lines(settings.body_bytes)
 
-    def act(group: list[Line]) -> bytes:
-        answers = [_answer(line, doors, settings, options) for line in group]
+    def act(group: list[Line]) -> tuple[int, bytes]:
+        answers: list[dict[str, Any]] = []
+        until = monotonic() + SOON
+        for line in group[:TOGETHER]:
+            answers.append(_answer(line, doors, settings, options))
+            if monotonic() > until:
+                break
         bad = sum("error" in found for found in answers)
         count("answered", len(answers) - bad)
         count("refused", bad)
-        return b"".join(to_bytes(found) + b"\n" for found in answers)
+        return len(answers), b"".join(to_bytes(found) + b"\n" for found in answers)
 
     try:
         async for piece in pieces:
@@ -128,11 +136,14 @@ async def answer_lines(
         yield to_bytes(_told(error, lines.number + 1)) + b"\n"
 
 
-async def _in_groups(lines: list[Line], act: Callable[[list[Line]], bytes], streams: Streams) -> AsyncIterator[bytes]:
+async def _in_groups(
+    lines: list[Line], act: Callable[[list[Line]], tuple[int, bytes]], streams: Streams
+) -> AsyncIterator[bytes]:
     kept = [line for line in lines if line.text is None or line.text.strip()]
-    for start in range(0, len(kept), TOGETHER):
-        group = kept[start : start + TOGETHER]
-        yield await streams.run(lambda group=group: act(group))  # type: ignore[misc]
+    while kept:
+        done, answers = await streams.run(lambda kept=kept: act(kept))  # type: ignore[misc]
+        yield answers
+        kept = kept[done:]
 
 
 def _answer(line: Line, doors: Doors, settings: Settings, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,10 +152,11 @@ def _answer(line: Line, doors: Doors, settings: Settings, options: Mapping[str, 
         if line.text is None:
             what = f"is longer than {settings.body_bytes} bytes"
             raise RequestError(413, "The line is too long.", [Problem("size", where, what)])
-        case = read_value(line.text, settings, where)
-        check_sizes(case, settings)
-        return doors.posterior(case, **options)
-    except (CaseError, RequestError) as error:
+        with time_limit(settings.seconds):
+            case = read_value(line.text, settings, where)
+            check_sizes(case, settings)
+            return doors.posterior(case, **options)
+    except (CaseError, RequestError, StoppedError) as error:
         return _told(from_exception(error), line.number)
 
 

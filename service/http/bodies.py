@@ -46,7 +46,7 @@ async def answer(request: Request, act: Callable[[Any], Any], *, media_type: str
 
     settings = settings_of(request)
     raw = await json_body(request)
-    content = await workbench_of(request).run(lambda: to_bytes(act(read_value(raw, settings))))
+    content = await workbench_of(request).run(lambda: to_bytes(act(read_value(raw, settings))), gone=gone(request))
     return Response(content, media_type=media_type)
 
 
@@ -54,7 +54,7 @@ async def worked(request: Request, act: Callable[[], Any], *, media_type: str = 
     """Return as JSON what ``act`` returns, made in a thread: for requests without a body; see ``answer``."""
     from starlette.responses import Response
 
-    content = await workbench_of(request).run(lambda: to_bytes(act()))
+    content = await workbench_of(request).run(lambda: to_bytes(act()), gone=gone(request))
     return Response(content, media_type=media_type)
 
 
@@ -80,6 +80,12 @@ async def raw_body(request: Request) -> bytes:
             return await request.body()
     except TimeoutError:
         raise RequestError(408, "The body did not come in time.") from None
+
+
+async def gone(request: Request) -> None:
+    """Wait until the client hangs up; call it when the body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def media_type(request: Request) -> str:

@@ -1,41 +1,16 @@
-"""Logs for machines: one JSON object a line, to standard error, with nothing in it that a client has sent.
-
-Of a request stand there the method, the template of its route, the status and the time; of an exception its type and
-where in the code it was raised, not its message, since that may quote what was sent.
-"""
+"""What the HTTP server logs: see ``service.logs``. Of a request, method, template of its route, status and time."""
 
 from __future__ import annotations
 
-import json
 import logging
-import traceback
 from typing import Any
+
+from hepagraph.service.logs import JsonLines, config, exception_place
+
+__all__ = ["CONFIG", "LOG", "JsonLines", "event", "exception_place"]
 
 NAME = "hepagraph.http"
 LOG = logging.getLogger(NAME)
-
-
-class JsonLines(logging.Formatter):
-    """Writes a record as one JSON object: time, level, event, and the record's own fields."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        found: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "event": record.getMessage() if not record.exc_info else "exception",
-        }
-        found.update(getattr(record, "fields", {}))
-        if record.exc_info and record.exc_info[1] is not None:
-            found["exception"] = exception_place(record.exc_info[1])
-        return json.dumps(found)
-
-
-def exception_place(error: BaseException) -> dict[str, Any]:
-    """Return an exception's type and the innermost places that raised it, without its message."""
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    places = [f"{'/'.join(frame.filename.split('/')[-3:])}:{frame.lineno} {frame.name}" for frame in frames]
-    return {"type": type(error).__name__, "at": places}
 
 
 def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
@@ -43,14 +18,10 @@ def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
     LOG.log(level, name, extra={"fields": fields})
 
 
-CONFIG: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": JsonLines}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
-    "loggers": {
-        "uvicorn": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
-        "uvicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
-        NAME: {"level": "INFO", "handlers": ["stderr"], "propagate": False},
-    },
-}
+CONFIG: dict[str, Any] = config(
+    {
+        NAME: {"level": "INFO"},
+        "uvicorn": {"level": "WARNING"},
+        "uvicorn.access": {"level": "CRITICAL", "handlers": []},
+    }
+)

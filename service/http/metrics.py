@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -54,9 +55,26 @@ class Metrics:
 
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
+        _forget_dead(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def _forget_dead(folder: str) -> None:
+    """Leave out what processes were doing that are no more; one that was killed could not say so itself."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    if os.name != "posix":  # there, asking whether a process lives would end it
+        return
+    for path in Path(folder).glob("gauge_live*_*.db"):
+        pid = path.stem.rpartition("_")[2]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            mark_process_dead(int(pid), folder)  # type: ignore[no-untyped-call]
+        except (PermissionError, ValueError):
+            continue
 
 
 def method_label(method: str) -> str:

@@ -29,6 +29,7 @@ _MEANINGS = {
     413: "More was sent than is answered at once.",
     415: "The body is of a kind that is not read.",
     422: "The case or an option is wrong; every problem is listed.",
+    429: "This address has too many requests open; Retry-After says when to come again.",
     503: "The server is busy; Retry-After says when to come again.",
 }
 
@@ -45,6 +46,10 @@ def described(app: FastAPI, doors: Doors) -> Callable[[], Json]:
         parts["schemas"] = {**parts.get("schemas", {}), **components(doors)}
         parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
         found["security"] = [{"bearer": []}] if app.state.settings.token else []
+        if app.state.settings.per_client:
+            for operation in (one for path in found["paths"].values() for one in path.values()):
+                if operation.get("security") != []:
+                    operation["responses"]["429"] = problems(429)[429]
         return found
 
     return describe

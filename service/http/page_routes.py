@@ -63,7 +63,13 @@ def page_router(doors: Doors, settings: Settings) -> APIRouter:
     form = RemoteForm.of(doors.reasoner)
     entire = {**form.to_dict(), "most_lesions": settings.lesions, "example": _example(doors)}
 
-    @router.get("/v1/form", tags=["page"], summary="Everything that can be chosen", responses=answers(OBJECT, 503))
+    @router.get(
+        "/v1/form",
+        tags=["page"],
+        operation_id="form",
+        summary="Everything that can be chosen",
+        responses=answers(OBJECT, 503),
+    )
     async def whole(request: Request) -> Response:
         return await worked(request, lambda: entire)
 

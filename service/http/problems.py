@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from hepagraph.ontology.errors import HepagraphError, Problem
+from hepagraph.ontology.errors import CaseError, HepagraphError, Problem, StoppedError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.requests import Request
     from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,6 +28,13 @@ class RequestError(HepagraphError):
         self.status, self.detail = status, detail
         self.problems, self.headers = tuple(problems), dict(headers or {})
         super().__init__(detail)
+
+
+class ClientGoneError(HepagraphError):
+    """The client has hung up, so there is nobody to answer."""
+
+    def __init__(self) -> None:
+        super().__init__("the client has hung up")
 
 
 def problem_details(status: int, detail: str, problems: Iterable[Problem] = ()) -> dict[str, Any]:
@@ -73,14 +81,14 @@ def from_exception(error: Exception) -> RequestError:
     """Return what to tell of an error; of one that nobody expected, nothing."""
     from starlette.exceptions import HTTPException
 
-    from hepagraph.ontology.errors import CaseError
-
     if isinstance(error, RequestError):
         return error
     if isinstance(error, CaseError):
         count = len(error.problems)
         what = "a problem" if count == 1 else f"{count} problems"
         return RequestError(422, f"The request was understood, but there is {what} with it.", error.problems)
+    if isinstance(error, StoppedError):
+        return RequestError(503, "The answer took too long. Ask for less at a time.", headers=RETRY)
     if isinstance(error, HTTPException):
         details = {404: "There is nothing at this address.", 405: "This address does not take this method."}
         detail = details.get(error.status_code, "The request cannot be answered.")
@@ -92,12 +100,13 @@ def handle_errors(app: FastAPI) -> None:
     """Answer every expected error with its problems."""
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
-    from starlette.requests import Request
-
-    from hepagraph.ontology.errors import CaseError
 
     async def expected(request: Request, error: Exception) -> Response:
-        return problem_response(from_exception(error))
+        told = from_exception(error)
+        if told.status == 405:  # the framework names the methods of one route only
+            known = request.app.state.methods.get(getattr(request.scope.get("route"), "path", None), ())
+            told.headers["Allow"] = ", ".join(sorted({*known, *(("HEAD",) if "GET" in known else ())}))
+        return problem_response(told)
 
     async def invalid(request: Request, error: Exception) -> Response:
         found = error.errors() if isinstance(error, RequestValidationError) else []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hepagraph.inference.case import NOT_ASSESSABLE
 from hepagraph.inference.costs import burden_names
 from hepagraph.inference.network import ENTITY
+from hepagraph.service.http.about_schemas import about_schemas
 from hepagraph.service.http.questions import QUESTIONS, Question
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ PROBABILITY: Json = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT: Json = {"type": "string"}
 NUMBER: Json = {"type": "number"}
 ANY: Json = {}
+NULL: Json = {"type": "null"}
 
 
 def reference(name: str) -> Json:
@@ -33,6 +35,7 @@ def reference(name: str) -> Json:
 def components(doors: Doors) -> Json:
     """Return every schema by name."""
     found = {"Case": _case(doors), "Values": _values(doors), "ResponseCase": _response_case(doors), **_answers()}
+    found |= about_schemas()
     for question in QUESTIONS:
         found[f"{title(question)}Question"] = _question(question, doors)
     return found
@@ -74,7 +77,7 @@ def _narrowed(name: str, schema: Json, doors: Doors) -> Json:
         schema["items"] = _object(scenario, required=["name"], closed=True)
     elif name == "costs" and (costs := doors.reasoner.costs) is not None:
         points = {"type": "number", "minimum": 0}
-        loss = {"anyOf": [{"type": "null"}, _object(dict.fromkeys(network.states[ENTITY], points), closed=True)]}
+        loss = {"anyOf": [NULL, _object(dict.fromkeys(network.states[ENTITY], points), closed=True)]}
         parts = {
             "losses": {"type": "object", "properties": dict.fromkeys(costs.losses, loss)},
             "burdens": _object(dict.fromkeys(burden_names(doors.reasoner), points), closed=True),
@@ -126,7 +129,8 @@ def _of_parts(patient: Json, lesion: Json, exam: Json) -> Json:
 
 def _exam(doors: Doors) -> Json:
     variables = [v for v in doors.reasoner.reader.variables.values() if v.section == "exam"]
-    return _object({v.name: {"enum": [*v.states, *v.groups, None]} for v in variables}, closed=True)
+    said = {v.name: {"anyOf": [{"type": "string", "enum": [*v.states, *v.groups]}, NULL]} for v in variables}
+    return _object(said, closed=True)
 
 
 def _inputs(variables: Iterable[Variable], *sections: str, hidden: bool = False) -> dict[str, Json]:
@@ -142,10 +146,13 @@ def _inputs(variables: Iterable[Variable], *sections: str, hidden: bool = False)
 def _value(variable: Variable, *, hidden: bool, number: bool = False) -> Json:
     """Return the schema of what a case may state of a variable: see the fixed case format."""
     words = [*variable.states, *variable.groups]
-    one: Json = {"enum": [*words, *variable.booleans]}
+    flags: list[Json] = [{"type": "boolean", "enum": [*variable.booleans]}] if variable.booleans else []
+    one: list[Json] = [{"type": "string", "enum": words}, *flags]  # one type each, as makers of clients need it
     ways: list[Json] = [
-        {"enum": [*words, *variable.booleans, *([NOT_ASSESSABLE] if hidden else []), None]},
-        {"type": "array", "minItems": 1, "items": one},
+        {"type": "string", "enum": [*words, *([NOT_ASSESSABLE] if hidden else [])]},
+        *flags,
+        NULL,
+        {"type": "array", "minItems": 1, "items": {"anyOf": one} if flags else one[0]},
         {
             "type": "object",
             "minProperties": 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ CONNECTIONS = 512  # open at a time and process; more get 503 before they are re
 
 
 def uvicorn_options(settings: Settings) -> dict[str, Any]:
-    """Return how uvicorn is to listen: no header that names it, no log of addresses, no trust in forwarded ones."""
+    """Return how uvicorn is to answer: no header that names it, no log of addresses, no trust in forwarded ones."""
     from hepagraph.service.http.logs import CONFIG
 
     return {
@@ -47,20 +49,37 @@ def run(settings: Settings, ontology: str | None) -> None:
         uvicorn or FastAPI is not installed.
     OntologyError
         The ontology cannot be loaded.
+    HepagraphError
+        It cannot listen where it should.
     """
     try:
         import uvicorn
+        from uvicorn.supervisors import Multiprocess
     except ImportError:
         raise MissingExtraError("The HTTP server", "serve") from None
+    from hepagraph.service.http.listening import address_of, bound
+    from hepagraph.service.http.logs import event
+
     options = uvicorn_options(settings)
-    if settings.workers == 1:
-        uvicorn.run(_application(settings, ontology), **options)
-        return
-    os.environ[_SETTINGS] = json.dumps({"settings": settings.to_dict(), "ontology": ontology})
-    if settings.token is not None:
-        os.environ[_TOKEN] = settings.token
-    _application(settings, ontology)  # so that a mistake shows here, once, and the compiled model is kept
-    uvicorn.run(f"{__name__}:application_of_environment", factory=True, workers=settings.workers, **options)
+    with bound(settings.host, settings.port) as sockets:
+        application = _application(settings, ontology)  # with several, so that a mistake shows here, once
+        if settings.workers > 1:
+            os.environ[_SETTINGS] = json.dumps({"settings": settings.to_dict(), "ontology": ontology})
+            if settings.token is not None:
+                os.environ[_TOKEN] = settings.token
+            factory = f"{__name__}:application_of_environment"
+            config = uvicorn.Config(factory, factory=True, workers=settings.workers, **options)
+        else:
+            config = uvicorn.Config(application, **options)
+        event("listening", addresses=[address_of(one) for one in sockets])
+        server = uvicorn.Server(config)
+        if settings.workers > 1:
+            supervisor: Any = Multiprocess
+            older = "target" in inspect.signature(supervisor).parameters  # of uvicorn
+            supervisor(config, **({"target": server.run} if older else {}), sockets=sockets).run()
+        else:
+            with contextlib.suppress(KeyboardInterrupt):  # it ends in good order, and then says so once more
+                server.run(sockets=sockets)
 
 
 def application_of_environment() -> FastAPI:

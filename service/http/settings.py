@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from hepagraph.ontology.errors import HepagraphError
+from hepagraph.service.sparql_limits import SparqlLimits
 
 SHORTEST_TOKEN = 16
+SPARQL = SparqlLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,9 @@ class Settings:
     """Sizes are in bytes, times in seconds.
 
     ``threads`` requests are worked on at a time and ``queue`` more wait; whoever comes then is told to come again.
-    ``batches`` streams run beside them. ``origins`` are the web origins whose pages may ask (CORS); none by default.
+    ``batches`` streams run beside them. ``per_client`` is how many requests one address may have open; 0: any number.
+    ``origins`` are the web origins whose pages may ask (CORS); none by default. A SPARQL query gets ``sparql_rows``
+    rows and ``sparql_seconds``, in one of ``sparql_processes`` processes of ``sparql_mebibytes`` each.
     """
 
     host: str = "127.0.0.1"
@@ -36,9 +40,14 @@ class Settings:
     batch_bytes: int = 2**34
     message_bytes: int = 2**24
     lines: int = 10_000_000
+    per_client: int = 0
+    sparql_seconds: float = SPARQL.seconds
+    sparql_rows: int = SPARQL.rows
+    sparql_processes: int = SPARQL.processes
+    sparql_mebibytes: int = SPARQL.mebibytes
 
     def check(self) -> Settings:
-        """Return the settings as they are.
+        """Return the settings, with origins as browsers spell them.
 
         Raises
         ------
@@ -60,13 +69,13 @@ class Settings:
         for origin in self.origins:
             if origin == "*" or not origin.startswith(("http://", "https://")) or origin.rstrip("/").count("/") != 2:
                 raise HepagraphError(f"{origin[:80]!r} is not a web origin such as https://example.org; * is refused")
-        sizes = {n: v for n, v in asdict(self).items() if isinstance(v, int | float) and n not in ("queue", "port")}
-        for name, value in sizes.items():
-            if value <= 0:
-                raise HepagraphError(f"{name} must be more than 0")
-        if self.queue < 0 or not 0 <= self.port < 2**16:
-            raise HepagraphError("the queue must be 0 or more, and the port from 0 to 65535")
-        return self
+        for name, value in asdict(self).items():
+            least = -1 if name in ("queue", "port", "per_client") else 0
+            if isinstance(value, int | float) and not least < value < float("inf"):
+                raise HepagraphError(f"{name} must be {'0 or more' if least else 'more than 0'}, and a finite number")
+        if self.port >= 2**16:
+            raise HepagraphError("the port must be from 0 to 65535")
+        return replace(self, origins=tuple(origin.rstrip("/").lower() for origin in self.origins))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all settings but the token, which is handed on apart."""

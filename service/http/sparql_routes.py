@@ -13,18 +13,19 @@ from starlette.responses import Response
 from hepagraph.ontology.answers import GRAPH_FORMATS, ROW_FORMATS
 from hepagraph.ontology.errors import Problem, QueryError
 from hepagraph.service.http.accepting import acceptable
-from hepagraph.service.http.bodies import media_type, raw_body
+from hepagraph.service.http.bodies import gone, media_type, raw_body
 from hepagraph.service.http.openapi import problems
 from hepagraph.service.http.problems import RETRY, RequestError
 from hepagraph.service.http.work import Workbench
+from hepagraph.service.sparql_limits import SparqlLimits
 from hepagraph.service.sparql_worker import LOADING_SECONDS
 from hepagraph.service.sparql_workers import (
     BusyError,
     QueryMemoryError,
     QueryTimeoutError,
     SparqlAnswer,
-    SparqlLimits,
     SparqlWorkers,
+    StaleError,
 )
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ def sparql_router(doors: Doors, settings: Settings, limits: SparqlLimits | None 
     """Return the routes of the endpoint; its processes are started by the first query and ended with the server."""
     from fastapi import APIRouter
 
-    limits = limits or _limits(settings)
-    workers = SparqlWorkers(doors.ontology, limits=limits)
+    limits = limits or limits_of(settings)
+    workers = SparqlWorkers(doors.ontology, sha256=doors.reasoner.model["ontology_sha256"], limits=limits)
     # The processes keep the time themselves; this only bounds how many requests wait for them.
     bench = Workbench(limits.processes, settings.queue, 2 * (LOADING_SECONDS + limits.seconds), "sparql")
 
@@ -101,10 +102,12 @@ def sparql_router(doors: Doors, settings: Settings, limits: SparqlLimits | None 
             raise _not_acceptable([*ROWS, *GRAPH])
         query = _query(asked, limits)
         names = _names(rows, ROWS), _names(graph, GRAPH)
-        return _response(await bench.run(_ask, workers, query, *names), rows, graph, limits)
+        found = await bench.run(lambda: _ask(workers, query, *names), gone=gone(request))
+        return _response(found, rows, graph, limits)
 
     @router.get(
         PATH,
+        operation_id="sparql_get",
         summary="Ask the ontology in SPARQL; without a query, the description of the service",
         response_class=Response,
         responses=_answers(),
@@ -118,6 +121,7 @@ def sparql_router(doors: Doors, settings: Settings, limits: SparqlLimits | None 
 
     @router.post(
         PATH,
+        operation_id="sparql_post",
         summary="Ask the ontology in SPARQL",
         response_class=Response,
         responses=_answers(),
@@ -142,12 +146,14 @@ _BODIES: dict[str, Any] = {
 }
 
 
-def _limits(settings: Settings) -> SparqlLimits:
-    usual = SparqlLimits()
+def limits_of(settings: Settings) -> SparqlLimits:
+    """Return the limits of queries that a server's settings give."""
     return SparqlLimits(
-        seconds=min(usual.seconds, settings.seconds),
-        characters=min(usual.characters, settings.body_bytes),
-        processes=min(usual.processes, settings.threads),
+        seconds=settings.sparql_seconds,
+        rows=settings.sparql_rows,
+        mebibytes=settings.sparql_mebibytes,
+        characters=min(SparqlLimits().characters, settings.body_bytes),
+        processes=settings.sparql_processes,
     )
 
 
@@ -201,7 +207,7 @@ def _names(accepted: list[str], formats: Mapping[str, str]) -> list[str]:
 def _ask(workers: SparqlWorkers, query: str, rows: list[str], graph: list[str]) -> SparqlAnswer:
     try:
         return workers.ask(query, rows=rows, graph=graph)
-    except (QueryTimeoutError, QueryMemoryError, BusyError) as error:
+    except (QueryTimeoutError, QueryMemoryError, BusyError, StaleError) as error:
         raise RequestError(503, f"{str(error)[:1].upper()}{str(error)[1:]}.", headers=RETRY) from None
     except QueryError as error:
         problem = Problem("query", "query", str(error))

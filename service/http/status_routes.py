@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hepagraph.service.http.app import PUBLIC
+from hepagraph.service.http.batch_lines import read_flags
 from hepagraph.service.http.bodies import worked
 from hepagraph.service.http.openapi import answers, problems
 from hepagraph.service.http.problems import RETRY, RequestError, to_bytes
+from hepagraph.service.http.schemas import reference
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -18,7 +20,13 @@ if TYPE_CHECKING:
     from hepagraph.service.doors import Doors
     from hepagraph.service.http.settings import Settings
 
-OBJECT: dict[str, Any] = {"type": "object"}
+_DEFINITIONS: dict[str, Any] = {
+    "name": "definitions",
+    "in": "query",
+    "required": False,
+    "description": "Add the ontology's definitions.",
+    "schema": {"type": "boolean", "default": False},
+}
 STATUS: dict[str, Any] = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -29,22 +37,32 @@ def status_router(doors: Doors, settings: Settings) -> APIRouter:
 
     router = APIRouter(default_response_class=Response)
 
-    @router.get("/v1/model", tags=["about"], summary="What answers", responses=answers(OBJECT, 503))
+    @router.get(
+        "/v1/model",
+        tags=["about"],
+        operation_id="model",
+        summary="What answers",
+        responses=answers(reference("About"), 503),
+    )
     async def model(request: Request) -> Response:
         return await worked(request, doors.model)
 
     @router.get(
         "/v1/vocabulary",
         tags=["about"],
-        summary="Every variable that a case may state, with its states",
-        responses=answers(OBJECT, 503),
+        operation_id="vocabulary",
+        summary="Every variable that a case may state, with its states, and the entities",
+        responses=answers(reference("Vocabulary"), 422, 503),
+        openapi_extra={"parameters": [_DEFINITIONS]},
     )
     async def vocabulary(request: Request) -> Response:
-        return await worked(request, doors.vocabulary)
+        flags = read_flags(request.query_params, ("definitions",))
+        return await worked(request, lambda: doors.vocabulary(**flags))
 
     @router.get(
         "/health",
         tags=["operation"],
+        operation_id="health",
         summary="Whether the server lives",
         openapi_extra=PUBLIC,
         responses={200: answers(STATUS)[200]},
@@ -55,18 +73,23 @@ def status_router(doors: Doors, settings: Settings) -> APIRouter:
     @router.get(
         "/ready",
         tags=["operation"],
+        operation_id="ready",
         summary="Whether the server has loaded all that it answers from",
         openapi_extra=PUBLIC,
         responses={200: answers(STATUS)[200], 503: problems(503)[503]},
     )
     async def ready(request: Request) -> Response:
         if not request.app.state.ready:
-            raise RequestError(503, "The server is still loading.", headers=RETRY)
+            failed = "The server could not load all that it answers from; the log says where it failed."
+            raise RequestError(
+                503, failed if request.app.state.failed else "The server is still loading.", headers=RETRY
+            )
         return Response(to_bytes({"status": "ready"}), media_type="application/json")
 
     @router.get(
         "/metrics",
         tags=["operation"],
+        operation_id="metrics",
         summary="Counts and times for Prometheus",
         responses={200: {"description": "Text.", "content": {"text/plain": {}}}, **problems()},
     )

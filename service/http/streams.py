@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 R = TypeVar("R")
+GRACE_SECONDS = 5.0
 
 
 class Streams:
@@ -25,7 +26,8 @@ class Streams:
     def __init__(self, places: int, seconds: float) -> None:
         self.seconds = seconds
         self._free = places
-        self._bench = Workbench(places, places, seconds, "batch")  # one that is out of time still holds its thread
+        # A line or a part ends itself when its time is up; one that does not soon ends its batch.
+        self._bench = Workbench(places, places, seconds + GRACE_SECONDS, "batch")
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hepagraph.inference import estimating
-from hepagraph.inference.estimating import Design, fit, implied, precision_of, probabilities
+from hepagraph.inference.estimating import Design, Precision, fit, implied, precision_of, probabilities
 from hepagraph.inference.observations import Observation
 from hepagraph.kg import Source, Statement
 
@@ -122,8 +122,11 @@ def test_information_splits_into_counts_and_judgement() -> None:
     beta = fit(model, [counted, judged], 0.7).parameters
     both, alone = (precision_of(model, rows, beta, 0.7) for rows in ([counted, judged], [counted]))
     np.testing.assert_allclose(both.counted @ both.counted.T, alone.counted @ alone.counted.T, atol=1e-12)
-    total = both.counted @ both.counted.T + both.judged @ both.judged.T
-    np.testing.assert_allclose(both.factor @ both.factor.T, total, atol=1e-9)
+    total = both.counted @ both.counted.T + both.judged @ both.judged.T + np.diag(both.prior**2)
+    np.testing.assert_allclose(both.covariance @ total, np.eye(beta.size), atol=1e-9)
+    judgement = both.spread["judgement"] @ both.spread["judgement"].T
+    sampling = both.spread["sampling"] @ both.spread["sampling"].T
+    np.testing.assert_allclose(sampling + judgement, both.covariance, atol=1e-9)
     assert 0 < both.used_by_counts() < beta.size
 
 
@@ -134,9 +137,20 @@ def test_deviates_have_the_covariance_of_their_part() -> None:
     root = precision.counted
     spread = precision.spread["sampling"]
     normal = np.random.default_rng(0).standard_normal((200_000, spread.shape[1]))
-    inverse = np.linalg.inv(precision.factor @ precision.factor.T)
-    wanted = inverse @ root @ root.T @ inverse
+    wanted = precision.covariance @ root @ root.T @ precision.covariance
     np.testing.assert_allclose(np.cov(spread @ normal.T), wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("parts", [1, 4, 6, 20])
+def test_covariance_is_the_inverse_however_many_parts_there_are(parts: int) -> None:
+    """With fewer parts than parameters it is found in another way."""
+    rng = np.random.default_rng(parts)
+    root, prior = rng.normal(size=(6, parts)) * 30, rng.uniform(0.3, 3, size=6)
+    precision = Precision(root[:, ::2], root[:, 1::2], prior)
+    total = root @ root.T + np.diag(prior**2)
+    np.testing.assert_allclose(precision.covariance @ total, np.eye(6), atol=1e-8)
+    used = np.trace(np.linalg.inv(total) @ root[:, ::2] @ root[:, ::2].T)
+    assert precision.used_by_counts() == pytest.approx(used, abs=1e-8)
 
 
 def test_implied_shares_come_in_the_order_of_the_sets() -> None:

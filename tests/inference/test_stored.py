@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import pickle
@@ -12,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,10 +23,16 @@ import pytest
 from hepagraph.inference import Reasoner, model_cache, stored
 from hepagraph.inference.knowledge import Knowledge
 from hepagraph.inference.model import CompiledModel
-from hepagraph.inference.model_cache import find_model, keep_model
-from hepagraph.inference.stored import read_model, write_model
+from hepagraph.inference.model_cache import find_graph, find_model, keep_model
+from hepagraph.inference.reconciling import _Stored
+from hepagraph.inference.sensitivity import sensitivity
+from hepagraph.inference.stored import read_graph, read_model, write_model
+from hepagraph.inference.withdrawal import withdrawals
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.signatures import SETTLED_NS
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 CASE = {"lesions": [{"findings": {"toss": "heads"}}]}
 LONG_AGO_NS = SETTLED_NS * 1000
@@ -119,6 +128,126 @@ def test_toys_survive_too(name: str, data: Path, tmp_path: Path) -> None:
     same_model(found, fresh)
     again = pickle.loads(pickle.dumps(found))  # noqa: S301
     same_model(again, fresh)
+
+
+def same_graph(found: nx.MultiDiGraph[str], wanted: nx.MultiDiGraph[str]) -> None:
+    """Compare everything that a graph holds, the kinds of values, and the order of nodes and of edges both ways."""
+    assert list(found.nodes(data=True)) == list(wanted.nodes(data=True))
+    assert list(found.edges(keys=True, data=True)) == list(wanted.edges(keys=True, data=True))
+    assert list(found.in_edges(keys=True)) == list(wanted.in_edges(keys=True))
+    assert list(found.graph.items()) == list(wanted.graph.items())
+    assert list(found.graph["sources"]) == list(wanted.graph["sources"])
+    for name, data in wanted.nodes(data=True):
+        assert list(found.nodes[name]) == list(data)
+        for key, values in data["literals"].items():
+            assert list(map(type, found.nodes[name]["literals"][key])) == list(map(type, values)), (name, key)
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Reasoner:
+    return Reasoner.compile()
+
+
+@pytest.fixture(scope="module")
+def from_store(fresh: Reasoner, tmp_path_factory: pytest.TempPathFactory) -> Reasoner:
+    """A reasoner that has nothing but what was stored of the fresh one."""
+    path = tmp_path_factory.mktemp("stored") / "model.bin"
+    write_model(fresh.compiled, "key", path, fresh.graph)
+    model, graph = read_model(path, "key"), read_graph(path, "key", fresh.network.ontology_sha256)
+    assert model is not None and graph is not None
+    assert read_graph(path, "other", fresh.network.ontology_sha256) is None
+    assert read_graph(path, "key", "other") is None
+    return Reasoner(model, Knowledge(None, "", fit=model.fit, graph=graph))
+
+
+def test_the_packaged_graph_survives_to_the_last_bit_and_in_order(fresh: Reasoner, from_store: Reasoner) -> None:
+    same_graph(from_store.graph, fresh.graph)
+    assert fresh.graph.number_of_edges() > 1000
+
+
+@pytest.mark.parametrize("name", ["coin", "skin"])
+def test_graphs_of_toys_survive(name: str, data: Path, tmp_path: Path) -> None:
+    fresh = Reasoner.compile(data / name)
+    write_model(fresh.compiled, "key", tmp_path / "model.bin", fresh.graph)
+    found = read_graph(tmp_path / "model.bin", "key", fresh.network.ontology_sha256)
+    assert found is not None
+    same_graph(found, fresh.graph)
+
+
+def test_intervals_and_sensitivity_from_the_store_are_those_of_the_ontology(
+    fresh: Reasoner, from_store: Reasoner, root: Path
+) -> None:
+    cases = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((root / "examples").glob("*.json"))[::4]]
+    for data in cases:
+        wanted, found = (r.posterior(data, interval=True).to_dict() for r in (fresh, from_store))
+        assert found == wanted
+        wanted_too, found_too = (sensitivity(r, r.read(data)) for r in (fresh, from_store))
+        assert found_too == wanted_too
+    case = fresh.read(cases[0])
+    assert withdrawals(from_store, case, top=1) == withdrawals(fresh, case, top=1)
+    estimates = [r.skeleton.reconciliation.estimates for r in (fresh, from_store)]
+    assert list(estimates[0]) == list(estimates[1])
+    for name, estimate in estimates[0].items():
+        assert estimates[1][name].evidence == estimate.evidence
+        assert np.array_equal(estimates[1][name].table, estimate.table), name
+
+
+def test_only_the_estimates_that_are_asked_for_are_made(from_store: Reasoner) -> None:
+    skeleton = Knowledge(None, "", fit=from_store.compiled.fit, graph=from_store.graph).skeleton
+    estimates = skeleton.reconciliation.estimates
+    assert isinstance(estimates, _Stored)
+    name = skeleton.features[0]
+    assert name in estimates and "nothing" not in estimates
+    assert skeleton.values[name] is skeleton.values[name]
+    assert set(estimates.made) == {name, *skeleton.conditions(name)}
+    with pytest.raises(KeyError):
+        estimates["nothing"]
+    assert len(estimates) == len(list(estimates)) == len(skeleton.values)
+
+
+LITERALS = {
+    "date": ('"2020-02-03"^^xsd:date', datetime.date(2020, 2, 3)),
+    "datetime": ('"2020-02-03T04:05:06"^^xsd:dateTime', datetime.datetime(2020, 2, 3, 4, 5, 6)),
+    "double": ('"1.5e300"^^xsd:double', 1.5e300),
+    "decimal": ('"0.1000"^^xsd:decimal', Decimal("0.1000")),
+    "word": ('"Wort"@de', "Wort"),
+}
+
+
+@pytest.mark.parametrize("kind", LITERALS)
+def test_literals_of_other_kinds_come_back(kind: str, toy: Path, tmp_path: Path) -> None:
+    spelt, wanted = LITERALS[kind]
+    _add(toy, f"id:toss fl:extra {spelt} .")
+    fresh = Reasoner.compile(toy)
+    write_model(fresh.compiled, "key", tmp_path / "model.bin", fresh.graph)
+    found = read_graph(tmp_path / "model.bin", "key", fresh.network.ontology_sha256)
+    assert found is not None
+    same_graph(found, fresh.graph)
+    assert found.nodes["toss"]["literals"]["extra"] == (wanted,)
+
+
+def test_a_graph_that_cannot_be_stored_is_read_from_the_ontology(toy: Path, cache: Path) -> None:
+    _add(toy, 'id:toss fl:extra "P1Y2M"^^xsd:duration .')
+    fresh = Reasoner.load(toy)
+    assert find_graph(toy, fresh.network.ontology_sha256) is None
+    same_graph(Reasoner.load(toy).graph, fresh.graph)
+
+
+def test_a_damaged_graph_is_read_from_the_ontology(toy: Path, cache: Path) -> None:
+    fresh = Reasoner.load(toy)
+    (path,) = cache.glob("model-*.bin")
+    whole = bytearray(path.read_bytes())
+    whole[whole.rindex(b'"nodes":') + 3] ^= 1
+    path.write_bytes(whole)
+    assert find_model(toy) is not None
+    assert find_graph(toy, fresh.network.ontology_sha256) is None
+    same_graph(Reasoner.load(toy).graph, fresh.graph)
+
+
+def _add(toy: Path, turtle: str) -> None:
+    prefixes = "@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .\n"
+    path = toy / "coin.ttl"
+    path.write_text(prefixes + path.read_text() + turtle + "\n")
 
 
 def test_only_statements_that_are_cited_are_decoded(toy: Path, cache: Path, data: Path) -> None:

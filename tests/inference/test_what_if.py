@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hepagraph.inference import Reasoner
-from hepagraph.inference.what_if import AS_IT_IS, Scenario, changed_case, sweep, what_if
+from hepagraph.inference.what_if import AS_IT_IS, Scenario, changed_case, key_sections, sweep, what_if
 from hepagraph.ontology import CaseError
 
 
@@ -89,6 +89,60 @@ def test_sweeps_and_grids(reasoner: Reasoner, case: dict[str, Any], told: dict[s
     same = next(o for o in found.outcomes if o.scenario == f"{told['sweep']}={given}" and o.lesion == told["lesion"])
     as_it_is = next(o for o in found.outcomes if o.scenario == AS_IT_IS and o.lesion == told["lesion"])
     assert same.posterior == as_it_is.posterior
+
+
+def values_of(reasoner: Reasoner, key: str) -> list[Any]:
+    """Return what a case may say under a key: a state, a group or list, and a number where the key is a measure's."""
+    variable = reasoner.reader.inputs("patient", "findings", "lesion")[key]
+    if variable.measure is not None and key == variable.measure.key:
+        low, high = variable.measure.minimum, variable.measure.maximum
+        return [low, min((low + high) / 2, 50.0)]
+    return [variable.states[0], list(variable.states[:2]), {variable.states[-1]: 1.0, variable.states[0]: 0.25}]
+
+
+@pytest.mark.parametrize("name", ["reasoner", "skin", "coin"])
+def test_every_key_that_a_case_may_state_can_be_set_and_withdrawn(name: str, request: pytest.FixtureRequest) -> None:
+    """A case may hold a key where its reader takes it, a scenario sets it there, and the answers are the same."""
+    reasoner: Reasoner = request.getfixturevalue(name)
+    bare: dict[str, Any] = {"patient": {}, "lesions": [{"findings": {}}]}
+    reader = reasoner.reader
+    statable = reader.inputs("patient", "findings", "lesion")
+    assert set(key_sections(reasoner)) == set(statable)
+    before = answers(reasoner, bare)
+    for key in statable:
+        for value in values_of(reasoner, key):
+            patient = {**bare, "patient": {key: value}}
+            own = {**bare, "lesions": [{key: value, "findings": {}}]}
+            findings = {**bare, "lesions": [{"findings": {key: value}}]}
+            taken = [case for case in (patient, own, findings) if reads(reasoner, case)]
+            assert taken, key
+            changed, _ = changed_case(reasoner, bare, Scenario("set", {key: value}))
+            assert changed in taken
+            for case in taken:
+                assert answers(reasoner, case) == answers(reasoner, changed)
+                withdrawn, _ = changed_case(reasoner, case, Scenario("withdrawn", {key: None}))
+                assert answers(reasoner, withdrawn) == before
+
+
+def reads(reasoner: Reasoner, case: dict[str, Any]) -> bool:
+    try:
+        reasoner.read(case)
+    except CaseError:
+        return False
+    return True
+
+
+def test_a_measure_takes_the_place_of_the_state_and_the_other_way_round(reasoner: Reasoner) -> None:
+    measured = [v for v in reasoner.reader.variables.values() if v.measure and v.section in ("findings", "lesion")]
+    assert {variable.section for variable in measured} == {"findings", "lesion"}
+    for variable in measured:
+        assert variable.measure is not None
+        low, high = variable.measure.bands[0], variable.measure.bands[-1]
+        data = {"lesions": [{"findings": {variable.name: high.state}}]}
+        changed, _ = changed_case(reasoner, data, Scenario("low", {variable.measure.key: variable.measure.minimum}))
+        assert reasoner.read(changed).lesions[0].findings[variable.name].states == (variable.states.index(low.state),)
+        again, _ = changed_case(reasoner, changed, Scenario("high", {variable.name: high.state}))
+        assert again == data
 
 
 def test_bad_scenarios_say_where(reasoner: Reasoner, case: dict[str, Any], told: dict[str, Any]) -> None:

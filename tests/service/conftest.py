@@ -11,6 +11,7 @@ import pytest
 from hepagraph.inference import Reasoner
 from hepagraph.inference.rules_circumstances import read_rule_case
 from hepagraph.kg.rules_reading import read_rules
+from hepagraph.service.doors import Doors
 from hepagraph.service.report_gathering import gather
 from hepagraph.service.report_page import report_page
 
@@ -102,6 +103,14 @@ class StrictPage(HTMLParser):
 def read_page() -> type[StrictPage]:
     """What reads a page strictly."""
     return StrictPage
+
+
+@pytest.fixture(scope="session")
+def doors(reasoner: Reasoner) -> Doors:
+    """The doors of the packaged ontology, with all loaded that a first question would load."""
+    found = Doors(reasoner)
+    found.warm()
+    return found
 
 
 @pytest.fixture(scope="session")

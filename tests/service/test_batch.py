@@ -19,6 +19,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hepagraph.inference import Reasoner
+from hepagraph.inference.columns import Cells, ColumnReader
+from hepagraph.service import batch_sources
 from hepagraph.service.cli import main
 from hepagraph.service.learn import EntityClassifier
 
@@ -281,6 +283,78 @@ def killed_after(command: list[str], target: Path, parts: int) -> int | None:
         time.sleep(0.0005)
     process.communicate()
     return len(list(folder.glob("part-*"))) if process.returncode == -KILLED else None
+
+
+def lines_of(table: pa.Table) -> str:
+    rows = ({name: cell for name, cell in row.items() if cell is not None} for row in table.to_pylist())
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize("bad_rows", ["error", "null"])
+def test_json_lines_are_read_twice_and_never_more(
+    table: Callable[..., pa.Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad_rows: str
+) -> None:
+    given = table(300)
+    (tmp_path / "in.jsonl").write_text(lines_of(given), encoding="utf-8")
+    parsed = []
+    parse = batch_sources.parse_json
+    monkeypatch.setattr(batch_sources, "parse_json", lambda text, where: (parsed.append(where), parse(text, where))[1])
+    options = ("--keep", "row_name", "--rows", "40", "--bad-rows", bad_rows)
+    assert batch(tmp_path / "in.jsonl", tmp_path / "lines.parquet", *options).exit_code == 0
+    assert len(parsed) == 2 * 300 and len(set(parsed)) == 300
+    pq.write_table(given, tmp_path / "in.parquet")
+    assert batch(tmp_path / "in.parquet", tmp_path / "columns.parquet", *options).exit_code == 0
+    assert pq.read_table(tmp_path / "lines.parquet").equals(pq.read_table(tmp_path / "columns.parquet"))
+    parsed.clear()
+    assert "is there already" in batch(tmp_path / "in.jsonl", tmp_path / "lines.parquet", *options).stderr
+    assert not parsed
+
+
+def test_columns_of_json_lines_are_told_before_rows_however_late_they_come(
+    features: dict[str, tuple[str, ...]], tmp_path: Path
+) -> None:
+    """All of them at once, and nothing is written; one of them stands in the last line."""
+    (name, states), *_ = features.items()
+    rows = [{name: "nothing"}] * 200 + [{name: states[0], "first": 1}] + [{}] * 200 + [{"last": 1}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    done = batch(tmp_path / "in.jsonl", tmp_path / "out.parquet", "--rows", "30")
+    assert done.exit_code == 2
+    assert "unknown column 'first'" in done.stderr and "unknown column 'last'" in done.stderr
+    assert "row " not in done.stderr
+    done = batch(tmp_path / "in.jsonl", tmp_path / "out.parquet", "--rows", "30", "--drop", "first,last")
+    assert done.exit_code == 2 and f"row 0 (and 29 more rows), column {name}" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no kill -9")
+def test_after_a_kill_json_lines_are_gone_on_with_too(table: Callable[..., pa.Table], tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(lines_of(table(8_000)), encoding="utf-8")
+    options = ["--keep", "row_name", "--rows", "200"]
+    whole = tmp_path / "whole.parquet"
+    subprocess.run([*COMMAND, str(tmp_path / "in.jsonl"), str(whole), *options], check=True, capture_output=True)
+    caught = []
+    for parts in (-1, 0, 3, 25):
+        target = tmp_path / f"killed{parts}.parquet"
+        command = [*COMMAND, str(tmp_path / "in.jsonl"), str(target), *options]
+        caught.append(killed_after(command, target, parts))
+        left = len(list(Path(f"{target}.parts").glob("part-*")))
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        assert not left or f"({left} parts were there already)" in done.stderr
+        assert target.read_bytes() == whole.read_bytes()
+        assert not Path(f"{target}.parts").exists()
+    assert max(found for found in caught if found is not None) >= 3
+
+
+def test_time_is_short_for_many_different_mistakes(reasoner: Reasoner, features: dict[str, tuple[str, ...]]) -> None:
+    """To find the rows of one bad value must not take a look at all rows."""
+    name = next(iter(features))
+    count = 30_000
+    column = Cells([f"no state {number}" for number in range(count)], np.arange(count)[::-1].copy())
+    started = time.monotonic()
+    found = ColumnReader(reasoner.reader).read({name: column})
+    assert time.monotonic() - started < 60
+    assert len(found.faults) == count
+    assert [fault.rows.tolist() for fault in found.faults[:2]] == [[count - 1], [count - 2]]
 
 
 def test_parts_of_another_run_are_not_used(table: Callable[..., pa.Table], tmp_path: Path) -> None:

@@ -57,12 +57,28 @@ def test_an_answer_loads_nothing_that_only_compiling_needs(stored: Reasoner, roo
     assert "importlib.metadata" not in modules
 
 
+@pytest.mark.parametrize(
+    "command", [("posterior", "--interval", "--json"), ("sensitivity", "--papers", "1"), ("report",), ("recommend",)]
+)
+def test_intervals_papers_and_rules_need_no_turtle_either(
+    stored: Reasoner, root: Path, command: tuple[str, ...]
+) -> None:
+    printed, modules = loaded(*command, str(sorted((root / "examples").glob("*.json"))[0]))
+    assert printed
+    assert "networkx" in modules
+    assert {name.split(".")[0] for name in modules} & (set(FORBIDDEN) - {"networkx", "scipy"}) == set()
+    assert {"hepagraph.kg.build", "hepagraph.ontology.store"} & modules == set()
+
+
 def test_the_command_prints_what_a_fresh_model_answers(stored: Reasoner, root: Path) -> None:
     paths = sorted((root / "examples").glob("*.json"))
     printed, _ = loaded("posterior", *map(str, paths), "--json")
     fresh = Reasoner.compile()
-    answers = [fresh.posterior(json.loads(path.read_text(encoding="utf-8"))).to_dict() for path in paths]
+    cases = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    answers = [fresh.posterior(case).to_dict() for case in cases]
     assert printed.splitlines() == [json.dumps(answer, ensure_ascii=False) for answer in answers]
+    printed, _ = loaded("posterior", str(paths[0]), "--json", "--interval")
+    assert printed == json.dumps(fresh.posterior(cases[0], interval=True).to_dict(), ensure_ascii=False) + "\n"
 
 
 def test_help_lists_every_command_with_its_line() -> None:

@@ -15,11 +15,6 @@ from hepagraph.ontology import CaseError
 from hepagraph.service.doors import Doors
 
 
-@pytest.fixture(scope="module")
-def doors(reasoner: Reasoner) -> Doors:
-    return Doors(reasoner)
-
-
 @pytest.fixture
 def case(root: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((root / "examples" / "maino2023_fig7.json").read_text(encoding="utf-8"))
@@ -59,6 +54,34 @@ def test_vocabulary_names_all_that_a_case_may_state(doors: Doors, reasoner: Reas
     assert set(reasoner.network.variables("feature")) <= set(found)
     for name, variable in found.items():
         assert [state["name"] for state in variable["states"]] == list(reasoner.reader.variables[name].states)
+
+
+def test_vocabulary_is_enough_to_make_a_form_of(doors: Doors, reasoner: Reasoner) -> None:
+    """Every state, group, boolean and number that it names is one that a case may state."""
+    read = 0
+    for variable in doors.vocabulary()["variables"]:
+        words = [state["name"] for state in variable["states"]] + list(variable["groups"])
+        words += [{"true": True, "false": False}[given] for given in variable["booleans"]]
+        for word in words:
+            finding, problems = reasoner.reader.read_value(variable["name"], word)
+            assert finding is not None and not problems
+            read += 1
+        for band in (variable["measure"] or {"bands": []})["bands"]:
+            finding, problems = reasoner.reader.read_value(variable["measure"]["key"], band["low"])
+            assert not problems and finding is not None and finding.states
+            assert band["state"] == reasoner.reader.variables[variable["name"]].states[finding.states[0]]
+    assert read > 200
+    entities = {entity["name"]: entity["subtypes"] for entity in doors.vocabulary()["entities"]}
+    assert {s: e for e, subtypes in entities.items() for s in subtypes} == dict(reasoner.network.parent_of)
+
+
+def test_definitions_are_those_of_the_ontology(doors: Doors, reasoner: Reasoner) -> None:
+    found = doors.vocabulary(definitions=True)
+    for one in (*found["variables"], *found["entities"]):
+        assert one["definition"] == reasoner.graph.nodes[one["name"]]["definition"]
+    assert sum(bool(one["definition"]) for one in found["variables"]) > len(found["variables"]) // 2
+    assert all(one["definition"] for one in found["entities"])
+    assert "definition" not in json.dumps(doors.vocabulary())
 
 
 def test_many_threads_get_the_same_answers(doors: Doors, case: dict[str, Any]) -> None:

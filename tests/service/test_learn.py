@@ -23,9 +23,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
 from hepagraph.inference import Reasoner
-from hepagraph.inference.columns import CodedTable, ColumnReader, StateCodes
+from hepagraph.inference.columns import Cells, CodedTable, ColumnReader, StateCodes
 from hepagraph.ontology import CaseError, ContradictionError, UnitError, UnknownKeyError, UnknownStateError
-from hepagraph.service.cells import frame_columns
+from hepagraph.service.cells import frame_columns, series_column
 from hepagraph.service.learn import EntityClassifier
 
 RandomRows = Callable[..., list[dict[str, Any]]]
@@ -120,6 +120,25 @@ def test_booleans_numbers_and_missing_values_of_every_kind(reasoner: Reasoner, a
         found = EntityClassifier(reasoner).fit(table)
         expected = [[answer[e] for e in found.classes_] for answer in wanted]
         np.testing.assert_allclose(found.predict_proba(table), expected, atol=1e-6)
+
+
+class Records:
+    """A column of records as polars keeps them: each has all fields, and as an array they are numbers."""
+
+    dtype = object()
+
+    def to_list(self) -> list[Any]:
+        return [{"regular": 1.0, "irregular": 0.25}, {"regular": None, "irregular": 1.0}, None]
+
+    def to_numpy(self) -> Any:
+        return np.array([[1.0, 0.25], [np.nan, 1.0], [np.nan, np.nan]])
+
+
+def test_a_column_of_records_holds_soft_findings() -> None:
+    found = series_column(Records())
+    assert isinstance(found, Cells)
+    assert found.distinct == [{"regular": 1.0, "irregular": 0.25}, {"irregular": 1.0}]
+    assert found.index.tolist() == [0, 1, -1]
 
 
 def test_truth_and_one_are_kept_apart(reasoner: Reasoner) -> None:

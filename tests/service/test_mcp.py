@@ -11,11 +11,10 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import pytest
 
-from hepagraph.inference import Reasoner
 from hepagraph.inference.result import NOTICE
 from hepagraph.service.doors import Doors
 
@@ -23,7 +22,7 @@ pytest.importorskip("mcp")
 import anyio
 import httpx
 from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters
+from mcp.client.stdio import StdioServerParameters, stdio_client
 
 T = TypeVar("T")
 TOOLS = {
@@ -42,23 +41,21 @@ TOOLS = {
 
 def with_server(script: Callable[[Client], Awaitable[T]], *arguments: str) -> T:
     """Run a script against ``hepagraph mcp`` in a process of its own."""
+    return with_process(script, ["-m", "hepagraph.service.cli", "mcp", *arguments])
+
+
+def with_process(script: Callable[[Client], Awaitable[T]], arguments: list[str], log: TextIO = sys.stderr) -> T:
+    """Run a script against an interpreter with such arguments; what it writes on standard error goes to a file."""
     parameters = StdioServerParameters(
-        command=sys.executable,
-        args=["-m", "hepagraph.service.cli", "mcp", *arguments],
-        env={name: os.environ[name] for name in ("XDG_CACHE_HOME",)},
+        command=sys.executable, args=arguments, env={name: os.environ[name] for name in ("XDG_CACHE_HOME",)}
     )
 
     async def main() -> T:
         with anyio.fail_after(240):
-            async with Client(parameters) as client:
+            async with Client(stdio_client(parameters, errlog=log)) as client:
                 return await script(client)
 
     return anyio.run(main)
-
-
-@pytest.fixture(scope="module")
-def doors(reasoner: Reasoner) -> Doors:
-    return Doors(reasoner)
 
 
 @pytest.fixture
@@ -144,6 +141,52 @@ def test_mistakes_come_back_as_they_are_explained(case: dict[str, Any]) -> None:
         assert result.is_error is True, tool
         assert says in result.content[0].text
         assert "Traceback" not in result.content[0].text
+
+
+FAILING = """
+import sys
+from hepagraph.service.doors import Doors
+from hepagraph.service.mcp_server import mcp_server
+from hepagraph.service.sparql_workers import SparqlWorkers
+
+class Failing(Doors):
+    def posterior(self, case, **options):
+        raise ZeroDivisionError(f"quoting {case}")
+
+    def model(self):
+        if "started" in vars(sys):
+            raise KeyError("a secret of the model")
+        return super().model()
+
+server = mcp_server(Failing.load(sys.argv[1]), SparqlWorkers(sys.argv[1]))
+sys.started = True
+server.run("stdio")
+"""
+MARK = "q7mark3r"
+
+
+def test_a_mistake_of_ours_tells_nothing_and_logs_where_it_is(data: Path, tmp_path: Path) -> None:
+    async def script(client: Client) -> tuple[Any, str]:
+        found = await client.call_tool("score", {"case": {"id": MARK, "lesions": [{"findings": {"toss": "heads"}}]}})
+        with pytest.raises(Exception) as caught:
+            await client.read_resource("hepagraph://model")
+        assert (await client.call_tool("vocabulary", {})).is_error is False
+        return found, str(caught.value)
+
+    (tmp_path / "failing.py").write_text(FAILING, encoding="utf-8")
+    with (tmp_path / "log").open("w", encoding="utf-8") as log:
+        found, other = with_process(script, [str(tmp_path / "failing.py"), str(data / "coin")], log)
+    assert found.is_error is True
+    (text,) = (part.text for part in found.content)
+    assert "The server failed" in text
+    for told in (text, other):
+        assert not any(word in told for word in (MARK, "ZeroDivision", "quoting", "secret", "Traceback"))
+    written = (tmp_path / "log").read_text(encoding="utf-8")
+    assert not any(word in written for word in (MARK, "quoting", "secret", "Traceback"))
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert [line["event"] for line in lines] == ["exception", "exception"]
+    assert lines[0]["exception"]["type"] == "ZeroDivisionError"
+    assert any("failing.py" in place for place in lines[0]["exception"]["at"])
 
 
 def test_the_ontology_is_asked_by_name_and_in_sparql_within_limits() -> None:

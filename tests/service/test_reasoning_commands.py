@@ -10,7 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hepagraph.inference import Reasoner
+from hepagraph.inference.ledger import explain as ledgers
+from hepagraph.inference.most_probable import most_probable
+from hepagraph.inference.next_best import next_best
 from hepagraph.inference.result import NOTICE
+from hepagraph.inference.sensitivity import sensitivity
 from hepagraph.service.cli import main
 
 
@@ -149,3 +153,54 @@ def test_archetype(told: dict[str, Any], reasoner: Reasoner) -> None:
     for wrong in (["nobody"], ["--set", "x"], ["--set", "nobody=1"], ["--exam", "nobody"]):
         refused = run("archetype", *wrong)
         assert refused.exit_code == 2 and refused.stdout == "" and refused.stderr
+
+
+def test_every_command_that_answers_a_case_takes_a_prior(case: Path, reasoner: Reasoner) -> None:
+    data = json.loads(case.read_text(encoding="utf-8"))
+    prior = {entity: 1.0 + position for position, entity in enumerate(reasoner.entities())}
+    text = ",".join(f"{entity}={weight}" for entity, weight in prior.items())
+    read, given = reasoner.read(data), {"prior": prior}
+    posteriors = [lesion.posterior for lesion in reasoner.posterior(data, **given).lesions]  # type: ignore[arg-type]
+    wanted: dict[str, list[Any]] = {
+        "explain": [
+            {**ledger.to_dict(), "explanations": [story.to_dict() for story in stories]}
+            for ledger, stories in zip(
+                ledgers(reasoner, read, **given),  # type: ignore[arg-type]
+                most_probable(reasoner, read, **given),  # type: ignore[arg-type]
+                strict=True,
+            )
+        ],
+        "next-best": [
+            found.to_dict()
+            for found in next_best(reasoner, read, costs=reasoner.costs, **given)  # type: ignore[arg-type]
+        ],
+        "sensitivity": [found.to_dict() for found in sensitivity(reasoner, read, **given)],  # type: ignore[arg-type]
+    }
+    more = {"sensitivity": ("--papers", 0)}
+    for command, lesions in wanted.items():
+        options = more.get(command, ())
+        (answer,) = map(json.loads, run(command, case, "--json", "--prior", text, *options).stdout.splitlines())
+        assert answer["lesions"] == json.loads(json.dumps(lesions)), command
+        (plain,) = map(json.loads, run(command, case, "--json", *options).stdout.splitlines())
+        assert plain != answer, command
+    rows = [
+        json.loads(line)
+        for line in run("what-if", case, "--json", "--prior", text, "--set", "age=30").stdout.splitlines()
+    ]
+    as_it_is = [row for row in rows if row["scenario"] == "as it is"]
+    assert [row["posterior"] for row in as_it_is] == [p for found in posteriors for p in found.values()]
+    (advice,) = map(json.loads, run("recommend", case, "--json", "--prior", text).stdout.splitlines())
+    assert [lesion["posterior"] for lesion in advice["lesions"]] == posteriors
+    for command in ("posterior", *wanted, "what-if", "recommend", "report"):
+        bad = run(command, case, "--prior", "nothing=1", *(("--set", "age=30") if command == "what-if" else ()))
+        assert (bad.exit_code, bad.stdout) == (2, ""), command
+        assert "no weight for" in bad.stderr, command
+
+
+def test_a_file_of_costs_that_holds_several_values_is_refused(case: Path, tmp_path: Path) -> None:
+    path = tmp_path / "costs.jsonl"
+    path.write_text("{}\n{}\n", encoding="utf-8")
+    for command in ("next-best", "report"):
+        bad = run(command, case, "--costs", path)
+        assert (bad.exit_code, bad.stdout) == (2, ""), command
+        assert "holds 2 JSON values; give one object" in bad.stderr

@@ -16,8 +16,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hepagraph.inference import Reasoner
+from hepagraph.inference.costs import burden_names, changed_costs
 from hepagraph.inference.ledger import Entry, Ledger, explain
 from hepagraph.inference.most_probable import most_probable
+from hepagraph.inference.network import ENTITY
 from hepagraph.inference.next_best import next_best
 from hepagraph.inference.result import NOTICE
 from hepagraph.inference.rules import recommend
@@ -321,3 +323,28 @@ def test_style_sheets_name_only_what_they_hold() -> None:
     sheet = style("parts", "page", "report")
     assert set(re.findall(r"var\((--[a-z0-9]+)\)", sheet)) <= set(re.findall(r"(--[a-z0-9]+):", sheet))
     assert "prefers-color-scheme: dark" in sheet and "@media print" in sheet and "size: A4" in sheet
+
+
+def test_own_numbers_are_said_and_counted(several: Path, reasoner: Reasoner, read_page: Any, tmp_path: Path) -> None:
+    data, labels = json.loads(several.read_text(encoding="utf-8")), spoken(reasoner)
+    prior = {entity: 1.0 + position for position, entity in enumerate(reasoner.entities())}
+    assert reasoner.costs is not None
+    losses = {
+        name: {entity: 2 * points for entity, points in found.items()} for name, found in reasoner.costs.losses.items()
+    }
+    path = tmp_path / "costs.json"
+    path.write_text(json.dumps({"losses": losses}), encoding="utf-8")
+    text = ",".join(f"{entity}={weight}" for entity, weight in prior.items())
+    done = run(several, "--no-interval", "--prior", text, "--costs", path)
+    assert done.exit_code == 0, done.output
+    page = read_page(done.stdout).text
+    for lesion in reasoner.posterior(data, prior=prior).lesions:
+        assert f"Lesion {lesion.id}: {labels[lesion.leading]} {percent(lesion.posterior[lesion.leading])}" in page
+    shares = ", ".join(f"{labels[e]} {percent(weight / sum(prior.values()))}" for e, weight in prior.items())
+    assert f"prior, in place of the model's{shares}" in page
+    assert "losses and burdenssome were given in place of the ontology's" in page
+    own = changed_costs(reasoner.costs, {"losses": losses}, reasoner.network.states[ENTITY], burden_names(reasoner))
+    for found in next_best(reasoner, reasoner.read(data), prior=prior, costs=own):
+        assert f"at an expected loss of {found.expected_loss:.3g} points" in page
+    plain = read_page(run(several, "--no-interval").stdout).text
+    assert "in place of" not in plain

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hepagraph.ontology import QueryError
+from hepagraph.ontology import QueryError, content_hash, find_ontology
+from hepagraph.service.sparql_limits import SparqlLimits
 from hepagraph.service.sparql_workers import (
     BusyError,
     QueryMemoryError,
     QueryTimeoutError,
-    SparqlLimits,
     SparqlWorkers,
+    StaleError,
 )
 
 LIMITS = SparqlLimits(seconds=60, rows=5, processes=1)
@@ -139,6 +145,142 @@ def test_many_threads_share_the_processes(data: Path) -> None:
         assert found == [[[number]] for number in range(40)]
     finally:
         workers.close()
+
+
+def test_an_answer_that_is_too_large_is_refused(coins: SparqlWorkers, data: Path) -> None:
+    workers = SparqlWorkers(str(data / "coin"), limits=replace(LIMITS, answer_bytes=2**20))
+    long = " ".join(f"BIND (CONCAT(?v{i}, ?v{i}) AS ?v{i + 1})" for i in range(21))
+    try:
+        with pytest.raises(QueryError, match="larger than 1048576 bytes"):
+            workers.ask(f'SELECT ?v21 WHERE {{ BIND ("a" AS ?v0) {long} }}')
+        assert json.loads(workers.ask("ASK {}").body)["boolean"] is True
+    finally:
+        workers.close()
+
+
+def test_an_error_is_told_in_a_few_words(coins: SparqlWorkers) -> None:
+    with pytest.raises(QueryError) as caught:
+        coins.ask("SELECT * WHERE { ?s ?p " + "x" * 50_000 + " ")
+    assert len(str(caught.value)) <= 2000
+
+
+# -- processes --------------------------------------------------------------------------------------------------------
+
+
+def children_of(pid: int) -> set[int]:
+    """Return the living children of a process."""
+    found = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            found |= set(map(int, (task / "children").read_text().split()))
+    return {child for child in found if is_alive(child)}
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+on_linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
+
+
+@on_linux
+def test_a_process_that_is_ended_from_outside_is_replaced(data: Path) -> None:
+    """Between two questions nobody notices; within one its client is told, and the next question is answered."""
+    before = children_of(os.getpid())
+    workers = SparqlWorkers(str(data / "skin"), limits=LIMITS)
+    try:
+        workers.warm()
+        (first,) = children_of(os.getpid()) - before
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: not is_alive(first))
+        assert json.loads(workers.ask("ASK {}").body)["boolean"] is True
+        (second,) = children_of(os.getpid()) - before
+        assert second != first
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(workers.ask, ENDLESS)
+            time.sleep(0.5)
+            os.kill(second, signal.SIGKILL)
+            assert isinstance(asked.exception(60), QueryMemoryError)
+        assert json.loads(workers.ask("ASK {}").body)["boolean"] is True
+    finally:
+        workers.close()
+    wait_until(lambda: children_of(os.getpid()) <= before)
+
+
+@on_linux
+def test_closing_ends_a_query_and_leaves_no_process(data: Path) -> None:
+    before = children_of(os.getpid())
+    workers = SparqlWorkers(str(data / "skin"), limits=replace(LIMITS, processes=2))
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(workers.ask, ENDLESS) for _ in range(4)]
+        wait_until(lambda: len(children_of(os.getpid()) - before) == 2)
+        time.sleep(1)
+        workers.close()
+        found = [one.exception(60) for one in asked]
+    assert all(isinstance(one, QueryError) for one in found)
+    wait_until(lambda: children_of(os.getpid()) <= before)
+
+
+@on_linux
+def test_a_process_ends_when_the_one_that_asks_is_killed(data: Path) -> None:
+    script = (
+        "import sys, time; from hepagraph.service.sparql_workers import SparqlWorkers; "
+        "workers = SparqlWorkers(sys.argv[1]); workers.warm(); print('ready', flush=True); time.sleep(300)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(data / "coin")], stdout=subprocess.PIPE) as asking:
+        assert asking.stdout and asking.stdout.readline() == b"ready\n"
+        (child,) = children_of(asking.pid)
+        asking.kill()
+    wait_until(lambda: not is_alive(child))
+
+
+def test_an_ontology_that_has_changed_is_not_answered_from(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "coin"
+    shutil.copytree(data / "coin", folder)
+    workers = SparqlWorkers(str(folder), sha256=content_hash(find_ontology(folder)), limits=LIMITS)
+    facts = next(path for path in sorted(folder.rglob("*.ttl")) if "schema" not in path.parts)
+    try:
+        workers.warm()
+        facts.write_text(facts.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+        assert workers.ask("ASK {}").body  # it holds what it has read
+        with pytest.raises(StaleError, match="start the server anew"):
+            workers.ask("SELECT * WHERE { ?s fl:compiledFrom ?o } LIMIT 1")  # it would have to read again
+        workers.close()
+        later = SparqlWorkers(str(folder), sha256="0" * 64, limits=LIMITS)
+        for _ in range(2):
+            with pytest.raises(StaleError):
+                later.ask("ASK {}")
+        later.close()
+    finally:
+        workers.close()
+
+
+def test_a_query_does_not_know_the_token(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    start = subprocess.Popen
+
+    def starting(*arguments: Any, **options: Any) -> Any:
+        given.append(options["env"])
+        return start(*arguments, **options)
+
+    monkeypatch.setenv("HEPAGRAPH_TOKEN", "a-token-for-this-test")
+    monkeypatch.setattr(subprocess, "Popen", starting)
+    workers = SparqlWorkers(str(data / "coin"), limits=LIMITS)
+    try:
+        workers.warm()
+    finally:
+        workers.close()
+    assert given and "a-token-for-this-test" not in given[0].values() and "PATH" in given[0]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit of processor time there")

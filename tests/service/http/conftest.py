@@ -17,7 +17,6 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from hepagraph.inference import Reasoner
 from hepagraph.service.doors import Doors
 from hepagraph.service.http import Settings, create_app
 from hepagraph.service.http.logs import LOG, JsonLines
@@ -25,13 +24,6 @@ from hepagraph.service.http.serving import uvicorn_options
 
 Running = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
 Logged = Callable[[], contextlib.AbstractContextManager[io.StringIO]]
-
-
-@pytest.fixture(scope="session")
-def doors(reasoner: Reasoner) -> Doors:
-    found = Doors(reasoner)
-    found.warm()
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -169,6 +170,49 @@ def test_large_messages_are_refused_before_they_come(table: Any) -> None:
     with pytest.raises(RequestError) as caught:
         asyncio.run(_kinds(claimed))
     assert caught.value.status == 413
+
+
+def test_dictionaries_together_are_no_larger_than_a_message(findings: tuple[str, str]) -> None:
+    """Arrow would keep them all until the next rows come, and those of every column after that."""
+    words = [f"{'x' * 100}{i}" for i in range(1000)]
+    both = pa.table({name: pa.array(words).dictionary_encode() for name in findings})
+    whole = stream(both)
+    one = len(stream(both.select([findings[0]])))
+    assert asyncio.run(_kinds(whole, limit=2 * one)) == [SCHEMA, DICTIONARY, DICTIONARY, BATCH]
+    with pytest.raises(RequestError, match="dictionaries") as caught:
+        asyncio.run(_kinds(whole, limit=int(1.5 * one)))
+    assert caught.value.status == 413
+    start, end = whole.index(b"\xff\xff\xff\xff", 8), whole.rindex(b"xxx")
+    schema = whole[:start]
+    dictionary = whole[start : whole.index(b"\xff\xff\xff\xff", start + 8)]
+    assert end > start
+    with pytest.raises(RequestError, match="dictionaries"):  # the same one, over and over, and never any rows
+        asyncio.run(_kinds(schema + dictionary * 4, limit=3 * len(dictionary)))
+
+
+def test_more_columns_than_there_are_are_refused_at_once(client: httpx.Client) -> None:
+    many = pa.table({f"c{i}": pa.array([], pa.int8()) for i in range(20_000)})
+    started = time.monotonic()
+    found = client.post("/v1/batch", content=stream(many), headers=ARROW)
+    assert found.status_code == 422 and "20000" in found.json()["problems"][0]["what"]
+    assert time.monotonic() - started < 20
+
+
+def test_a_batch_has_at_most_so_many_rows(doors: Doors, table: Any) -> None:
+    async def ask(most: int) -> int:
+        streams = Streams(1, 60)
+        answers = answer_arrow(_pieces(stream(table, 10), 4096), doors, Settings(lines=most), streams, None, _ignore)
+        try:
+            return len(pa.ipc.open_stream(b"".join([part async for part in answers])).read_all())
+        finally:
+            streams.close()
+
+    assert asyncio.run(ask(60)) == 60
+    with pytest.raises(RequestError, match="at most 59 rows"):
+        asyncio.run(ask(59))
+
+
+def _ignore(outcome: str, number: int) -> None: ...
 
 
 @pytest.mark.parametrize("body", [b"", b"junk", b"junk" * 100, b"PAR1", b"ARROW1\x00\x00" + b"\x00" * 50])

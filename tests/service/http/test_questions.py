@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 
+from hepagraph.inference.what_if import key_sections
 from hepagraph.service.doors import Doors
 from hepagraph.service.http.openapi import example_of
 from hepagraph.service.http.questions import QUESTIONS, Question
+from hepagraph.service.http.schemas import components
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
@@ -22,6 +26,14 @@ def test_answers_are_those_of_the_doors(client: httpx.Client, doors: Doors, ques
     assert found.headers["content-type"] == "application/json"
     options = {name: value for name, value in body.items() if name != "case"}
     assert found.json() == getattr(doors, question.method)(body["case"], **options)
+
+
+def test_scenarios_may_set_what_a_case_may_state(doors: Doors) -> None:
+    schemas = components(doors)
+    case = schemas["Case"]["properties"]
+    lesion = case["lesions"]["items"]["properties"]
+    stated = {*case["patient"]["properties"], *lesion["findings"]["properties"], *lesion} - {"id", "findings"}
+    assert set(schemas["Values"]["properties"]) == stated == set(key_sections(doors.reasoner))
 
 
 def test_every_option_is_handed_on(client: httpx.Client, doors: Doors, cases: list[dict[str, Any]]) -> None:
@@ -84,6 +96,8 @@ def test_many_clients_at_once_get_their_own_answers(
 def test_what_the_server_says_of_itself(client: httpx.Client, doors: Doors) -> None:
     assert client.get("/v1/model").json() == doors.model()
     assert client.get("/v1/vocabulary").json() == doors.vocabulary()
+    assert client.get("/v1/vocabulary?definitions=true").json() == doors.vocabulary(definitions=True)
+    assert client.get("/v1/vocabulary?definitions=yes").status_code == 422
     assert client.get("/health").json() == {"status": "ok"}
     assert client.get("/ready").json() == {"status": "ready"}
     text = client.get("/metrics")
@@ -102,6 +116,27 @@ def test_description_has_every_route_and_an_example_that_is_answered(client: htt
         content = found["paths"][f"/v1/{question.name}"]["post"]["requestBody"]["content"]["application/json"]
         assert client.post(f"/v1/{question.name}", json=content["example"]).status_code == 200
     assert json.dumps(found).count("http://") == json.dumps(found).count("https://") == 0, "nothing from elsewhere"
+
+
+def test_a_client_can_be_made_from_the_description(client: httpx.Client) -> None:
+    """Every operation has a name of its own that a function may have, a tag, a summary, and all that it refers to."""
+    found = client.get("/openapi.json").json()
+    operations = [operation for path in found["paths"].values() for operation in path.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert len(names) == len(set(names)) and all(re.fullmatch("[a-z][a-z_]*", name) for name in names)
+    assert all(operation["summary"] and len(operation["tags"]) == 1 for operation in operations)
+    wanted = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(found)))
+    assert wanted <= set(found["components"]["schemas"])
+
+
+@pytest.mark.parametrize("path", ["/v1/model", "/v1/vocabulary", "/v1/vocabulary?definitions=true"])
+def test_what_the_server_says_of_itself_is_as_described(client: httpx.Client, path: str) -> None:
+    found = client.get("/openapi.json").json()
+    answers = found["paths"][path.partition("?")[0]]["get"]["responses"]["200"]["content"]["application/json"]
+    schema = {**answers["schema"], "components": found["components"]}
+    jsonschema.validate(client.get(path).json(), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({}, schema)
 
 
 # -- what is wrong ----------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from hepagraph.service.doors import Doors
 from hepagraph.service.http import Settings, create_app
 from hepagraph.service.http.sparql_routes import sparql_router
 from hepagraph.service.http.status_routes import status_router
-from hepagraph.service.sparql_workers import SparqlLimits
+from hepagraph.service.sparql_limits import SparqlLimits
 
 SD = "http://www.w3.org/ns/sparql-service-description#"
 SELECT = "SELECT ?s ?label WHERE { ?s a fl:Source ; dcterms:title ?label } ORDER BY ?s LIMIT 3"
