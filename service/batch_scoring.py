@@ -137,7 +137,7 @@ class ChunkChecker:
         chosen = {known[name].name: name for name in names if name in known and name not in self._drop}
         if not chosen:
             return []
-        found = self._reader.read({name: _column(table[name]) for name in chosen.values()})
+        found = self._reader.read({name: _readable(name, table[name]) for name in chosen.values()})
         return [fault.located(chunk.first) for fault in found.faults]
 
 

@@ -59,6 +59,8 @@ def _usual(world: World) -> dict[str, list[str]]:
         "archetype": [*SKIN],
         "batch": [str(world.file("rows.jsonl", b'{"colours": "one"}\n')), "{target}", *SKIN],
         "compile": ["--ontology", COIN],
+        "dicom export": [case, "--image", str(world.file("picture.dcm", b"")), "-o", "out.dcm", *SKIN],
+        "dicom import": [str(world.file("report.dcm", b"")), *SKIN],
         "evaluate": [proven, "--ontology", dice, "--bootstrap", "0"],
         "evidence import": [str(DATA / "evidence_sample.csv"), "--dry-run", "--ontology", COIN],
         "evidence export": ["--ontology", COIN],
@@ -66,6 +68,7 @@ def _usual(world: World) -> dict[str, list[str]]:
         "evidence coverage": ["--ontology", COIN],
         "explain": [case, *SKIN],
         "export": ["--format", "dot", "--ontology", COIN],
+        "fhir definitions": [*SKIN],
         "fhir export": [case, *SKIN],
         "fhir import": [str(world.file("bundle.json", b"{}")), *SKIN],
         "mcp": ["--ontology", COIN],
@@ -313,7 +316,7 @@ def _environment(world: World, word: str) -> bool:
 def file_doors() -> Iterator[Door]:
     """Yield the doors of what files of the command hold."""
     garden = ("--ontology", str(DATA / "response" / "garden"))
-    yield Door("case file", (), _case_junk, _cases("posterior", "--json"), 500)
+    yield Door("case file", (), _case_junk, _cases("posterior", "--json"), 300)
     yield Door("case file, packaged", (), _example_junk, _cases("posterior", more=()), 80)
     yield Door("standard input", (), _case_junk, _stdin, 120)
     for words, share in (
@@ -332,7 +335,7 @@ def file_doors() -> Iterator[Door]:
     yield Door("proven cases", (), _proven_junk, _proven, 40)
     yield Door("table of diagnoses", (), _truth_junk, _truth, 60)
     yield Door("evidence sheet", (), _sheet_junk, _sheet, 70)
-    yield Door("query file", (), _query_junk, _query, 150)
+    yield Door("query file", (), _query_junk, _query, 80)
     yield Door("token file", ("environment HEPAGRAPH_TOKEN",), lambda world: bytes_of([b"s" * 40 + b"\n"]), _token, 60)
     covers = ("environment HEPAGRAPH_ONTOLOGY", "environment XDG_CACHE_HOME")
     words = [Path(COIN).as_posix(), "t" * 20]

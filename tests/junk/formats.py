@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from junk.corpus import SEED, VALUES, bytes_of, json_of, mixed, values_of
-from junk.table import DATA, Door, World, command, refusable, skin_folder
+from junk.table import DATA, Door, World, command, leaves_nothing, refusable, skin_folder
 
 from hepagraph.ontology.errors import HepagraphError
 from hepagraph.service.explorer.remote import RemoteForm
 from hepagraph.service.explorer.state import ExplorerState
 from hepagraph.service.healthcare import CodeBook, from_dicom_sr, from_fhir, source_image, to_dicom_sr, to_fhir
-from hepagraph.service.healthcare.cds import about, feedback, respond
+from hepagraph.service.healthcare.cds import about, respond
+from hepagraph.service.healthcare.cds_feedback import feedback
 
 Json = dict[str, Any]
 UIDS = ("1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2", "1.2.826.0.1.3680043.8.498.3")
@@ -116,6 +117,35 @@ def _dicom_junk(world: World) -> Iterator[bytes]:
     return bytes_of([file.getvalue()])
 
 
+def _dicom_file(world: World, junk: bytes) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return command("dicom", "import", world.file("in.dcm", junk), "--ontology", skin_folder(), says="in.dcm")
+
+
+def _picture_file(world: World, junk: bytes) -> bool:
+    folder = world.place("pictures")
+    given = (
+        "--image",
+        world.file("in.dcm", junk),
+        "-o",
+        folder / "out.dcm",
+        "--case-only",
+        "--ontology",
+        skin_folder(),
+    )
+    case = world.file("good.json", json.dumps(world.case).encode())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return leaves_nothing(folder, lambda: command("dicom", "export", case, *given))
+
+
+def _picture_junk(world: World) -> Iterator[bytes]:
+    file = io.BytesIO()
+    _report(world).save_as(file, enforce_file_format=True)
+    return bytes_of([file.getvalue()[:2000], file.getvalue()])
+
+
 def _dataset(world: World, junk: Any) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -156,13 +186,13 @@ def _dataset_junk(world: World) -> Iterator[Any]:
 
 
 def _frame(world: World, junk: Any) -> bool:
-    from sklearn.utils import validation
-
     from hepagraph.service.learn import EntityClassifier
 
     frame, y = junk
     try:
-        EntityClassifier(world.skin).fit(frame, y).predict_proba(frame)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn warns of a column where a row is expected
+            EntityClassifier(world.skin).fit(frame, y).predict_proba(frame)
     except HepagraphError:
         return False
     except (TypeError, ValueError) as error:
@@ -176,7 +206,6 @@ def _frame(world: World, junk: Any) -> bool:
             assert any("hepagraph" not in part and "sklearn" in part for part in _files(error)), error
             return False
         raise
-    assert validation
     return True
 
 
@@ -336,6 +365,8 @@ def format_doors() -> Iterator[Door]:
     yield Door("CDS Hooks request", ("python cds.respond",), _cds_junk, _cds, 150)
     yield Door("CDS Hooks feedback", ("python cds.feedback",), _feedback_junk, _feedback, 1000)
     yield Door("DICOM file", ("python from_dicom_sr",), _dicom_junk, _dicom, 100)
+    yield Door("DICOM file of the command", (), _dicom_junk, _dicom_file, 30)
+    yield Door("DICOM picture", (), _picture_junk, _picture_file, 40)
     yield Door("DICOM data set", (), _dataset_junk, _dataset, 30)
     yield Door("table for scikit-learn", ("python EntityClassifier",), _frame_junk, _frame, 150)
     yield Door("explorer's case", ("python ExplorerState.load",), _state_junk, _state, 200)

@@ -59,6 +59,7 @@ OWN = {
     "service/healthcare/cds.py",
     "service/healthcare/codes.py",
     "service/healthcare/fhir.py",
+    "service/healthcare/fhir_definitions.py",
     "service/html_basics.py",
     "service/http/openapi.py",
     "service/http/page_routes.py",
@@ -139,13 +140,14 @@ def test_what_reads_for_programs_has_a_door() -> None:
     from hepagraph.service.explorer.remote import RemoteForm
     from hepagraph.service.explorer.state import ExplorerState
     from hepagraph.service.healthcare import cds, from_dicom_sr, from_fhir
+    from hepagraph.service.healthcare.cds_feedback import feedback
     from hepagraph.service.learn import EntityClassifier
 
     known = {
         "from_fhir": from_fhir,
         "from_dicom_sr": from_dicom_sr,
         "cds.respond": cds.respond,
-        "cds.feedback": cds.feedback,
+        "cds.feedback": feedback,
         "EntityClassifier": EntityClassifier,
         "ExplorerState.load": ExplorerState.load,
         "RemoteForm.read": RemoteForm.read,

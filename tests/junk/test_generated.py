@@ -61,13 +61,15 @@ def nearly(reasoner: Reasoner) -> Strategy:
         keys = sorted(reasoner.reader.inputs(*names))
         return st.one_of(st.dictionaries(st.sampled_from(keys), values, max_size=5), junk)
 
+    found = [variable for variable in variables if variable.section == "findings"]
+    right = st.fixed_dictionaries({}, optional={v.name: st.sampled_from(list(v.leaves)) for v in found})
     ids = st.one_of(st.sampled_from(["L1", "L2", ""]), scalars)
     lesion = st.fixed_dictionaries(
-        {"findings": section("findings", "lesion")},
+        {"findings": st.one_of(right, right, right, section("findings", "lesion"))},
         optional={"id": ids, **{key: values for key in reasoner.reader.inputs("lesion")}},
     )
     return st.fixed_dictionaries(
-        {"lesions": st.lists(st.one_of(lesion, lesion, junk), min_size=1, max_size=3)},
+        {"lesions": st.lists(st.one_of(lesion, lesion, lesion, lesion, junk), min_size=1, max_size=3)},
         optional={
             "id": ids,
             "patient": section("patient"),
