@@ -206,7 +206,7 @@ class _readable:  # noqa: N801
     def __enter__(self) -> None: ...
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, OSError) or (error is not None and isinstance(error, arrow().ArrowException)):
+        if error is not None and isinstance(error, OSError | UnicodeDecodeError | arrow().ArrowException):
             what = getattr(error, "strerror", None) or str(error).splitlines()[0][:200]
             advice = "give a Parquet file, or JSON Lines in a file that ends in .jsonl"
             raise CaseError([Problem("file", self._path, f"cannot be read: {what}", advice=advice)]) from None

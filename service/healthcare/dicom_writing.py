@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.result import NOTICE
+from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.healthcare.codes import forms
 from hepagraph.service.healthcare.dicom import layout
 from hepagraph.service.healthcare.dicom_checks import LONG, MANUFACTURER, check
@@ -36,20 +37,25 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
         groups.append(writing.answer(answer, result["model"] if result else {}, tracking[answer["id"]]))
     exams = [[codes.variables[one.variable].nodes[one.states[0]] for one in exam] for exam in said.exams]
     procedures = list(dict.fromkeys(_procedure(nodes) for nodes in exams or [[]]))
-    found = ComprehensiveSR(
-        evidence=evidence,
-        content=writing.content(procedures, groups),
-        series_instance_uid=UID(),
-        series_number=1,
-        sop_instance_uid=UID(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MANUFACTURER,
-        software_versions=codes.reasoner.model["version"],
-        is_complete=True,
-        specific_character_set=_UNICODE,
-        series_description=said.id,
-    )
+    try:
+        found = ComprehensiveSR(
+            evidence=evidence,
+            content=writing.content(procedures, groups),
+            series_instance_uid=UID(),
+            series_number=1,
+            sop_instance_uid=UID(),
+            instance_number=1,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=MANUFACTURER,
+            software_versions=codes.reasoner.model["version"],
+            is_complete=True,
+            specific_character_set=_UNICODE,
+            series_description=said.id,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # what highdicom raises of a picture's header
+        what = f"cannot be referred to: {str(error)[:200]}"
+        advice = "give a whole image, with a SOP class of the standard"
+        raise CaseError([Problem("file", "evidence", what, advice=advice)]) from None
     found.CodingSchemeIdentificationSequence = [_scheme(codes)]
     return found
 
