@@ -13,7 +13,7 @@ export class FieldControl {
     this.choose = choose;
     this.value = null;
     const id = `field-${(numbered += 1)}`;
-    this.select = make("select", { id });
+    this.select = make("select", { id, autocomplete: "off" });
     this.select.append(...this.options(hidden));
     this.select.addEventListener("change", () => this.picked());
     this.note = make("p", { id: `${id}-note`, className: "field-note", hidden: true });
@@ -212,7 +212,7 @@ export class ExamRows {
     const menus = new Map();
     const fields = this.form.exam.map((field) => {
       const id = `exam-${at}-${field.name}`;
-      const menu = make("select", { id });
+      const menu = make("select", { id, autocomplete: "off" });
       menu.addEventListener("change", () => this.change(at, field.name, menu.value || null));
       menus.set(field.name, menu);
       return make("div", { className: "field" }, make("label", { htmlFor: id }, field.label), menu);

@@ -16,16 +16,26 @@ export function freeName(wanted, kept) {
   return free;
 }
 
-/** Show the scenarios; `now` is what is chosen, or null; `act` has `bring(scenario)` and `forget(scenario)`. */
-export function showScenarios(kept, now, lesion, labels, act) {
+/**
+ * Show the scenarios; `now` is what is chosen where no scenario is that, or null; `act` has `bring(scenario)` and
+ * `forget(scenario)`. What stands there already stays, and with it the focus.
+ */
+export function showScenarios(kept, now, lesion, { labels, differentials }, act) {
   const part = byId("scenarios").querySelector(".part");
+  byId("scenarios").classList.toggle("none", kept.length === 0);
   if (kept.length === 0) {
+    delete part.dataset.listed;
     part.replaceChildren(make("p", { className: "soft" }, "Keep a scenario to compare it with what you choose next."));
     return;
   }
-  const columns = now === null || kept.some((one) => one.key === now.key) ? kept : [...kept, now];
+  const columns = now === null ? kept : [...kept, now];
+  const listed = JSON.stringify([lesion, columns.map((one) => [one.name, one.stated, one.lesions.map((found) => found.posterior)])]);
+  if (part.dataset.listed === listed) {
+    return;
+  }
+  part.dataset.listed = listed;
   const answers = columns.map((one) => one.lesions.find((found) => found.id === lesion));
-  const entities = [...new Set(columns.flatMap((one) => one.entities))];
+  const entities = [...new Set(columns.flatMap((one) => differentials[one.differential]))];
   const head = columns.map((one) => make("th", { scope: "col", className: "n" }, one.name));
   const rows = entities.map((entity) =>
     make(
