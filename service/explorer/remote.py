@@ -15,7 +15,7 @@ from hepagraph.ontology.errors import CaseError, Problem, nearest
 from hepagraph.service.explorer.fields import Field, Form, read_form
 from hepagraph.service.explorer.restoring import Restoring
 from hepagraph.service.explorer.saying import stated
-from hepagraph.service.explorer.selections import LesionChoices, Selections, Values, read_selections, write_case
+from hepagraph.service.explorer.selections import LesionChoices, Selections, Values, chosen_in, write_case
 from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
 
@@ -65,9 +65,7 @@ class RemoteForm:
         CaseError
             The case is bad.
         """
-        self.reasoner.read(case)
-        found = read_selections(case, self.reasoner.reader.variables, self.reasoner.compiled.patient_level)
-        return choices_json(found)
+        return choices_json(chosen_in(case, self.reasoner))
 
     def check(self, chosen: Any) -> Json:
         """Return what follows from choices before anything is computed.

@@ -1,4 +1,4 @@
-"""A case and its answer as plain text, for a file of one's own: what was seen, the answer, its reasons, the next look."""
+"""A case and its answer as plain text, for a file of one's own: what was seen, the answer, its reasons, next looks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from hepagraph.inference.ledger import Ledger, explain
 from hepagraph.inference.next_best import next_best
 from hepagraph.ontology.errors import printable
 from hepagraph.service.explain_text import ledger_lines
-from hepagraph.service.explorer.fields import EXAM, PATIENT, Form
+from hepagraph.service.explorer.fields import Form
 from hepagraph.service.explorer.saying import Stated, stated
-from hepagraph.service.explorer.selections import read_selections
+from hepagraph.service.explorer.selections import chosen_in
 from hepagraph.service.html_basics import spoken
 from hepagraph.service.next_best_text import next_best_lines
 from hepagraph.service.text import lesion_lines, model_text
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from hepagraph.inference.case import Case
     from hepagraph.inference.reasoner import Reasoner
 
-_TITLES = {PATIENT: "Patient", EXAM: "Examinations"}
-LOOKS = 5
+LOOKS = 5  # how many findings and examinations to look at next are shown
 
 
 def answer_text(
@@ -44,14 +43,13 @@ def answer_text(
         The case is bad, or one of the names is not known.
     """
     labels = spoken(reasoner)
-    read = reasoner.read(case)
+    chosen, read = chosen_in(case, reasoner), reasoner.read(case)
     asked = differential or reasoner.network.default_differential
     result = reasoner.posterior(read, differential=differential, interval=True, reasons=False)
     ledgers = {one.lesion: one for one in explain(reasoner, read, differential=differential)}
     if lesion is not None and (entity or against):
         ledgers[lesion] = _weighed(reasoner, read, differential, lesion, entity, against)
     looks = next_best(reasoner, read, differential=differential)
-    chosen = read_selections(case, reasoner.reader.variables, reasoner.compiled.patient_level)
     blocks = [
         f"Case {printable(result.id)}",
         "WHAT WAS SEEN",
@@ -75,6 +73,5 @@ def _weighed(
 
 
 def _part(part: Stated) -> str:
-    title = _TITLES.get(part.kind, f"Lesion {printable(part.id)}")
     lines = [f"  {label}: {printable(value)}" for label, value in part.values.items()]
-    return "\n".join([title, *(lines or ["  nothing is stated"])])
+    return "\n".join([printable(part.title), *(lines or ["  nothing is stated"])])

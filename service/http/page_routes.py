@@ -41,7 +41,6 @@ OBJECT: Json = {"type": "object"}
 WRITTEN: Json = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 HTML: Json = {"type": "object", "properties": {"html": {"type": "string"}}, "required": ["html"]}
 TEXT: Json = {"type": "string"}
-LOOKS = 5  # how many findings and examinations to look at next are shown
 
 # What each question about choices takes; the first is needed.
 READ = {"case": OBJECT}
@@ -147,6 +146,7 @@ def _reasons(
 def _next(form: RemoteForm, case: Json, *, lesion: str | None = None, differential: str | None = None) -> Json:
     from hepagraph.inference.next_best import next_best
     from hepagraph.service.explorer.remote import moved_styles
+    from hepagraph.service.explorer.writing import LOOKS
     from hepagraph.service.html_parts import next_best_html, spoken
 
     reasoner = form.reasoner

@@ -22,18 +22,6 @@ def form(reasoner: Reasoner) -> RemoteForm:
     return RemoteForm.of(reasoner)
 
 
-@pytest.fixture(scope="module")
-def told(data: Path) -> Json:
-    found: Json = json.loads((data / "explorer.json").read_text(encoding="utf-8"))
-    return found
-
-
-@pytest.fixture(scope="module")
-def start(told: Json, root: Path) -> Json:
-    found: Json = json.loads((root / "examples" / told["start"]).read_text(encoding="utf-8"))
-    return found
-
-
 def test_the_form_is_that_of_the_explorer(form: RemoteForm, reasoner: Reasoner) -> None:
     shown, state = form.to_dict(), ExplorerState(reasoner)
     listed = [*shown["patient"], *shown["lesion"], *(field for group in shown["groups"] for field in group["fields"])]

@@ -111,6 +111,7 @@ function undo() {
 
 function keep() {
   const kept = scenario(freeName(byId("keep-name").value, state.kept));
+  byId("keep-said").textContent = kept === null ? "There is no answer to what is chosen now, so nothing was kept." : "";
   if (kept !== null) {
     state.kept = [...state.kept, kept];
     byId("keep-name").value = "";
@@ -201,11 +202,12 @@ function listen() {
 function listenToPrinting() {
   let folded = false;
   window.addEventListener("beforeprint", () => {
-    folded = !byId("stated").open;
+    folded ||= !byId("stated").open;
     byId("stated").open = true;
   });
   window.addEventListener("afterprint", () => {
     byId("stated").open = !folded;
+    folded = false;
   });
 }
 

@@ -4,7 +4,7 @@ import { ask, pause, words } from "./api.js";
 import { byId } from "./dom.js";
 import { state } from "./state.js";
 
-const PAUSE = 120; // milliseconds within which several changes become one question
+const PAUSE = 120; // milliseconds within which further changes become one question
 const REST = 250; // milliseconds without a change before the intervals are asked for, which are the most work
 const SLOW = 600; // milliseconds after which the page says that it waits
 const OTHER = {
@@ -18,17 +18,19 @@ export const PARTS = ["reasons", "next"];
 /** Asks about the page's state; `show` shows it, `part(name, html)` one of the parts that come as HTML. */
 export class Asking {
   constructor(show, part) {
-    Object.assign(this, { show, part, running: new AbortController(), timer: 0, slow: 0 });
+    Object.assign(this, { show, part, running: new AbortController(), timer: 0, slow: 0, last: -PAUSE });
   }
 
-  /** Ask in a moment, when no other change follows. */
+  /** Ask at once; of changes that follow each other fast only when no other follows. */
   later() {
     clearTimeout(this.timer);
     this.running.abort();
     for (const name of PARTS) {
       byId(name).querySelector(".part").classList.add("stale");
     }
-    this.timer = setTimeout(() => this.refresh(), PAUSE);
+    const now = performance.now();
+    this.timer = setTimeout(() => this.refresh(), now - this.last < PAUSE ? PAUSE : 0);
+    this.last = now;
   }
 
   /** Ask; without `again` only for what is not there yet. */

@@ -61,7 +61,7 @@ export function showScenarios(kept, now, lesion, { labels, differentials }, act)
     make("tbody", {}, rows, make("tr", { className: "acts" }, make("th", { scope: "row" }, "choices"), buttons)),
   );
   const frame = make("div", { className: "scroll", role: "region", "aria-label": "Scenarios", tabIndex: 0 }, table);
-  part.replaceChildren(frame, ...changes(columns));
+  part.replaceChildren(frame, ...changes(columns, labels));
 }
 
 function button(text, name, act) {
@@ -80,13 +80,15 @@ function cell(answer, entity) {
 }
 
 /** Return what every scenario says otherwise than the first. */
-function changes([first, ...others]) {
+function changes([first, ...others], labels) {
   if (others.length === 0) {
     return [];
   }
-  const items = others.map((one) =>
-    make("li", {}, make("b", {}, one.name), `: ${differences(first.stated, one.stated).join("; ") || "the same"}`),
-  );
+  const items = others.map((one) => {
+    const among = one.differential === first.differential ? [] : [`among the ${labels[one.differential]}`];
+    const said = [...among, ...differences(first.stated, one.stated)].join("; ") || "the same";
+    return make("li", {}, make("b", {}, one.name), `: ${said}`);
+  });
   return [make("p", { className: "soft" }, `Compared with ${first.name}:`), make("ul", { className: "soft" }, items)];
 }
 
