@@ -70,6 +70,7 @@ export class View {
     const waits = !fresh && !impossible && failure === null;
     byId("answer").setAttribute("aria-busy", String(waits));
     byId("pending").hidden = !(waits && slow);
+    byId("said").classList.toggle("stale", waits && slow);
     if (!waits || slow) {
       for (const name of ["bars", "beside"]) {
         byId(name).classList.toggle("stale", !fresh);

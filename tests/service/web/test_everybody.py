@@ -148,6 +148,7 @@ def test_what_is_pressed_is_large_enough_and_nothing_sticks_out(visit: Visit, st
     page.page.locator("#stated summary").click()
     page.picture(f"long_{width}")
     assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.page.locator("footer").bounding_box()["height"] < 120
     read = """all => all.filter(one => one.checkVisibility()).map(one => [one.outerHTML.slice(0, 90),
       one.getBoundingClientRect().width, one.getBoundingClientRect().height])"""
     found = page.page.locator("button, select, input, summary, main a, .lesions label").evaluate_all(read)

@@ -207,8 +207,10 @@ def test_lesions_links_and_files(
     where, _, fragment = link.partition("#")
     assert where == address
     other = visit(f"#{fragment}").ready()
-    other.wait_for_bars(answered(three)["posterior"])
+    other.wait_for_bars(answered(three, 2)["posterior"])
     assert other.page.url == link  # until something else is chosen
+    other.page.locator("#lesion-choice").get_by_role("radio").nth(0).check()
+    other.wait_for_bars(answered(three)["posterior"])
     other.page.locator("#lesion-choice").get_by_role("radio").nth(2).check()
     other.wait_for_bars(answered(three, 2)["posterior"])
     other.page.locator("#remove-lesion").click()
