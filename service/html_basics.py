@@ -172,10 +172,13 @@ def short_html(short: str) -> str:
     'Smith J 2020, <a href="https://pubmed.ncbi.nlm.nih.gov/12/" rel="noreferrer">PMID 12</a>'
     """
     who, comma, where = short.rpartition(", ")
-    kind, number = ("doi", where.removeprefix("doi:")) if where.startswith("doi:") else ("pmid", where[len("PMID ") :])
-    if not comma or not where.startswith(("doi:", "PMID ")):
+    if comma and where.startswith("doi:"):
+        source = Source("", who, doi=where.removeprefix("doi:"))
+    elif comma and where.startswith("PMID "):
+        source = Source("", who, pmid=where.removeprefix("PMID "))
+    else:
         return text(short)
-    return f"{text(who)}, {source_links(Source('', who, **{kind: number}))[0]}"
+    return f"{text(who)}, {source_links(source)[0]}"
 
 
 def _link(address: str, shown: str) -> str:

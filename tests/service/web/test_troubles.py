@@ -69,10 +69,10 @@ def test_a_server_that_is_gone_leaves_no_answer_that_looks_like_one(visit: Visit
     page.close("ERR_FAILED")
 
 
-def test_a_page_without_a_form_can_try_again(visit: Visit, answered: Answered, browser: Any, address: str) -> None:
-    page = visit("web/icon.svg")
+def test_a_page_without_a_form_can_try_again(visit: Visit, answered: Answered) -> None:
+    page = visit().ready()
     page.page.route("**/v1/form", lambda route: route.abort())
-    page.page.goto(address)
+    page.page.reload()
     again = page.page.get_by_role("button", name="Try again")
     again.wait_for()
     assert "does not answer" in page.page.locator("#message").inner_text()
