@@ -45,7 +45,7 @@ def each(
 
 def placed(problem: Problem, where: str) -> Problem:
     """Return the problem with the case's place before its own."""
-    place = f"{where}: {problem.where}" if problem.where else where
+    place = where if problem.where in ("", where) else f"{where}: {problem.where}"
     return Problem(problem.kind, place, problem.what, problem.allowed, problem.nearest, problem.advice)
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "batch": ("batch_command", "batch"),
     "compile": ("compile_command", "compile_command"),
     "demo": ("posterior_command", "demo"),
+    "dicom": ("dicom_commands", "dicom"),
     "evaluate": ("evaluate_command", "evaluate"),
     "evidence": ("evidence_commands", "evidence"),
     "explain": ("explain_command", "explain"),

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.answering import answer_all, each
 from hepagraph.service.options import ontology_option, reports_errors, write_output
 from hepagraph.service.progress import progress_bar
@@ -77,23 +76,33 @@ def import_(bundles: tuple[str, ...], output: str | None, version: str | None, o
     """
     from hepagraph.inference.reasoner import Reasoner
     from hepagraph.service.healthcare.codes import CodeBook
-    from hepagraph.service.healthcare.fhir import check_bundle
-    from hepagraph.service.healthcare.fhir_reading import Imported, read_case
+    from hepagraph.service.healthcare.fhir import read_fhir
 
     values = read_cases(bundles)
     codes = CodeBook.load(Reasoner.load(ontology, progress=progress_bar("reconciling")), ontology)
-
-    def read(bundle: Any) -> Imported:
-        if not isinstance(bundle, dict):
-            raise CaseError([Problem("type", "bundle", "is not a FHIR Bundle")])
-        check_bundle(bundle, version)
-        return read_case(codes, bundle)
-
-    found = each(values, read)
+    found = each(values, lambda bundle: read_fhir(codes, bundle, version))
     write_output(_lines([imported.case for imported in found]), output)
     for imported in found:
         for what in imported.ignored:
             click.echo(f"hepagraph: left aside: {what}", err=True)
+
+
+@fhir.command("definitions")
+@output_option
+@click.option("--version", type=click.Choice(VERSIONS), default="R5", show_default=True, help="Release of FHIR.")
+@ontology_option
+@reports_errors
+def definitions(output: str | None, version: str, ontology: str | None) -> None:
+    """Write what defines our extensions and codes, as one Bundle.
+
+    It holds a StructureDefinition for each extension, a CodeSystem, and a ValueSet for each variable.
+    """
+    from hepagraph.inference.reasoner import Reasoner
+    from hepagraph.service.healthcare.codes import CodeBook
+    from hepagraph.service.healthcare.fhir_definitions import fhir_definitions
+
+    codes = CodeBook.load(Reasoner.load(ontology, progress=progress_bar("reconciling")), ontology)
+    write_output(_lines([fhir_definitions(codes, version)]), output)
 
 
 def _lines(values: list[dict[str, Any]]) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 SUMMARY = 139  # characters: the specification wants fewer than 140
 _NAME = 24
-_REASONS, _LOOKS = 4, 2
+_REASONS, _LOOKS, _ASIDE = 4, 2, 3
 
 
 def card(
@@ -29,6 +29,7 @@ def card(
     model: Mapping[str, str],
     missing: Sequence[str],
     model_card: str | None,
+    ignored: Sequence[str] = (),
 ) -> Json:
     """Return a lesion's card.
 
@@ -40,13 +41,15 @@ def card(
         What to look at next, as ``NextBest.to_dict`` gives it.
     missing
         The prefetch keys that were not supplied.
+    ignored
+        The resources that were left aside, and why.
     """
     ranked = sorted(lesion["posterior"].items(), key=lambda item: -item[1])
     source: Json = {"label": about()["source"]}
     found: Json = {
         "uuid": str(uuid4()),
         "summary": _summary(codes, lesion, ranked),
-        "detail": "\n".join(_detail(codes, lesion, ranked, look, model, missing)),
+        "detail": "\n".join(_detail(codes, lesion, ranked, look, model, [*_left_out(missing, ignored)])),
         "indicator": "info",
         "source": source,
     }
@@ -74,7 +77,7 @@ def _detail(
     ranked: list[tuple[str, float]],
     look: Mapping[str, Any],
     model: Mapping[str, str],
-    missing: Sequence[str],
+    left_out: Sequence[str],
 ) -> Iterable[str]:
     yield f"**Lesion {escaped(str(lesion['id']))}**, posterior probability (95 % credible interval)"
     yield ""
@@ -82,13 +85,20 @@ def _detail(
         yield f"- {escaped(_label(codes, entity))} {percent(probability)} ({_ends(lesion, entity)})"
     yield from _reasons(codes, lesion, ranked[0][0])
     yield from _looks(codes, look)
-    notes = [warning["message"] for warning in lesion.get("warnings", ())]
-    notes += [f"not supplied, so not counted: {', '.join(missing)}"] if missing else []
+    notes = [*(warning["message"] for warning in lesion.get("warnings", ())), *left_out]
     if notes:
         yield ""
         yield from (f"- {escaped(note)}" for note in notes)
     yield ""
     yield f"hepagraph {model['version']}, ontology {model['ontology_sha256'][:12]}. {NOTICE}"
+
+
+def _left_out(missing: Sequence[str], ignored: Sequence[str]) -> Iterable[str]:
+    if missing:
+        yield f"not supplied, so not counted: {', '.join(missing)}"
+    if ignored:
+        more = f"; and {len(ignored) - _ASIDE} more" if len(ignored) > _ASIDE else ""
+        yield f"left aside, so not counted: {'; '.join(ignored[:_ASIDE])}{more}"
 
 
 def _reasons(codes: CodeBook, lesion: Mapping[str, Any], leading: str) -> Iterable[str]:
@@ -98,8 +108,15 @@ def _reasons(codes: CodeBook, lesion: Mapping[str, Any], leading: str) -> Iterab
         yield ""
     for reason in lesion["reasons"][:_REASONS]:
         weight = reason["log_likelihood_ratio"]
-        what = f"{_label(codes, reason['finding'])}: {reason['given']}"
+        what = f"{_label(codes, reason['finding'])}: {reason['given']}{_sources(reason)}"
         yield f"- {'for' if weight > 0 else 'against'}, x {math.exp(abs(weight)):.3g}: {escaped(what)}"
+
+
+def _sources(reason: Mapping[str, Any]) -> str:
+    """Return whose figures say so: the first of them, and how many more there are."""
+    found = list(dict.fromkeys(statement["source"] for statement in reason["statements"]))
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return f" ({found[0]}{more})" if found else ""
 
 
 def _looks(codes: CodeBook, look: Mapping[str, Any]) -> Iterable[str]:

@@ -8,24 +8,25 @@ nothing found), and resources.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from hepagraph.ontology.errors import CaseError, HepagraphError, Problem
 from hepagraph.service.healthcare.codes import DATA
-from hepagraph.service.healthcare.fhir_reading import NothingSaidError, read_case
+from hepagraph.service.healthcare.fhir_reading import read_case
+from hepagraph.service.healthcare.fhir_references import last_part, unversioned
 from hepagraph.service.healthcare.fhir_values import obj, objects
+from hepagraph.service.healthcare.statements import NothingSaidError
 
 if TYPE_CHECKING:
     from hepagraph.service.doors import Doors
     from hepagraph.service.healthcare.codes import CodeBook
 
 Json = dict[str, Any]
-OUTCOMES = ("accepted", "overridden")
 _TYPES: Mapping[str, type] = {"string": str, "array": list, "object": dict}
 
 
@@ -99,36 +100,16 @@ def respond(
         return {"cards": []}
     _check_patient(supplied.entries, str(context["patientId"]))
     try:
-        case = read_case(codes, {"entry": list(supplied.entries)}, today=today).case
+        found = read_case(codes, {"entry": list(supplied.entries)}, today=today)
     except NothingSaidError:
         return {"cards": []}
-    answer, looks = doors.posterior(case, interval=True), doors.next_best(case)
-    pairs = zip(answer["lesions"], looks["lesions"], strict=True)
+    answer, looks = doors.posterior(found.case, interval=True), doors.next_best(found.case)
     return {
-        "cards": [card(codes, lesion, look, answer["model"], supplied.missing, model_card) for lesion, look in pairs]
+        "cards": [
+            card(codes, lesion, look, answer["model"], supplied.missing, model_card, found.ignored)
+            for lesion, look in zip(answer["lesions"], looks["lesions"], strict=True)
+        ]
     }
-
-
-def feedback(service: str, request: Any) -> Json:
-    """Check what a client reports of a card, and forget it.
-
-    Raises
-    ------
-    UnknownServiceError
-        There is no such service.
-    CaseError
-        It is not feedback of CDS Hooks.
-    """
-    check_service(service)
-    items = request.get("feedback") if isinstance(request, dict) else None
-    if not isinstance(items, list) or not items:
-        raise CaseError([Problem("missing", "feedback", "is not a list of at least one object")])
-    problems: list[Problem] = []
-    for position, item in enumerate(items):
-        problems += _feedback_problems(item, f"feedback[{position}]")
-    if problems:
-        raise CaseError(problems)
-    return {}
 
 
 def check_service(service: str) -> None:
@@ -182,6 +163,10 @@ def _why_unusable(value: Any, key: str) -> str | None:
         return "could not be fetched (OperationOutcome)"
     if any(link.get("relation") == "next" for link in objects(value.get("link"))):
         return "has further pages"
+    held = [obj(entry.get("resource")) for entry in objects(value.get("entry"))]
+    outcomes = [one for one in held if one.get("resourceType") == "OperationOutcome"]
+    if any(issue.get("severity") in about()["grave"] for one in outcomes for issue in objects(one.get("issue"))):
+        return "could not be fetched in full (OperationOutcome)"
     return None
 
 
@@ -200,6 +185,8 @@ def _checked(request: Any) -> Json:
         for name in ("hook", "hookInstance")
         if not isinstance(request.get(name), str) or not request[name]
     ]
+    if not problems and not _is_uuid(request["hookInstance"]):
+        problems.append(Problem("type", "hookInstance", "is not a UUID"))
     hook, context = request.get("hook"), request.get("context")
     fields = about()["hooks"].get(hook) if isinstance(hook, str) else None
     if fields is None and not problems:
@@ -223,24 +210,13 @@ def _check_patient(entries: tuple[Json, ...], patient: str) -> None:
         place = resource.get("subject", resource.get("patient"))
         reference = str(obj(place).get("reference", ""))
         own = str(resource.get("id", patient)) if resource.get("resourceType") == "Patient" else patient
-        if own != patient or (reference and re.split(r"[/:]", reference)[-1] != patient):
+        if own != patient or (reference and last_part(unversioned(reference).replace("urn:uuid:", "")) != patient):
             what = f"a {str(resource.get('resourceType'))[:40]} is of another patient than the context"
             raise CaseError([Problem("contradiction", "prefetch", what)])
 
 
-def _feedback_problems(item: Any, where: str) -> list[Problem]:
-    found = obj(item)
-    problems = [
-        Problem("missing", f"{where} / {name}", "is not a string that says something")
-        for name in ("card", "outcomeTimestamp")
-        if not isinstance(found.get(name), str) or not found[name]
-    ]
-    if found.get("outcome") not in OUTCOMES:
-        problems.append(Problem("unknown_state", f"{where} / outcome", "is not known", OUTCOMES))
-    accepted = objects(found.get("acceptedSuggestions"))
-    if found.get("outcome") == "accepted" and not (accepted and all(isinstance(a.get("id"), str) for a in accepted)):
-        what = "accepted needs a list of at least one object with an id"
-        problems.append(Problem("missing", f"{where} / acceptedSuggestions", what))
-    if "overrideReason" in found and not {"reason", "userComment"} & set(obj(found["overrideReason"])):
-        problems.append(Problem("missing", f"{where} / overrideReason", "needs a reason or a userComment"))
-    return problems
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

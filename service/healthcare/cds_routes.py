@@ -31,6 +31,7 @@ def cds_router(doors: Doors, settings: Settings) -> APIRouter:
     from fastapi import APIRouter
 
     from hepagraph.service.healthcare import cds
+    from hepagraph.service.healthcare.cds_feedback import feedback as feedback_of
 
     router = APIRouter(prefix="/cds-services", tags=["CDS Hooks"])
 
@@ -60,7 +61,9 @@ def cds_router(doors: Doors, settings: Settings) -> APIRouter:
         openapi_extra=_body(_request_schema(), _request_example()),
     )
     async def service(request: Request) -> Response:
-        name, card = str(request.path_params["service"]), f"{request.base_url}v1/model"
+        # A browser that follows a link sends no token.
+        card = None if settings.token else f"{request.base_url}v1/model"
+        name = str(request.path_params["service"])
 
         def act(body: Any) -> Json:
             return cds.respond(doors, codes(), name, body, model_card=card, today=_today())
@@ -77,7 +80,7 @@ def cds_router(doors: Doors, settings: Settings) -> APIRouter:
     )
     async def feedback(request: Request) -> Response:
         name = str(request.path_params["service"])
-        return await answer(request, _refusals(lambda body: cds.feedback(name, body)))
+        return await answer(request, _refusals(lambda body: feedback_of(name, body)))
 
     return router
 
@@ -162,7 +165,7 @@ def _request_schema() -> Json:
         "required": ["hook", "hookInstance", "context"],
         "properties": {
             "hook": {"enum": list(about()["hooks"])},
-            "hookInstance": _text(),
+            "hookInstance": {"type": "string", "format": "uuid"},
             "fhirServer": _text(),
             "fhirAuthorization": OBJECT,
             "context": OBJECT,
@@ -192,7 +195,7 @@ def _feedback_schema() -> Json:
             "outcome": {"enum": ["accepted", "overridden"]},
             "acceptedSuggestions": {"type": "array", "items": OBJECT},
             "overrideReason": OBJECT,
-            "outcomeTimestamp": _text(),
+            "outcomeTimestamp": {"type": "string", "format": "date-time"},
         },
     }
     items = {"type": "array", "minItems": 1, "items": one}

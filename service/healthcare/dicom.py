@@ -7,9 +7,9 @@ stands in a second group with the lesion's tracking identifiers: a measurement f
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from hepagraph.service.healthcare.codes import DATA
 
 if TYPE_CHECKING:
     from hepagraph.service.healthcare.codes import CodeBook
+    from hepagraph.service.healthcare.statements import Imported
 
 Json = dict[str, Any]
 _NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
@@ -25,7 +26,7 @@ _EMPTY = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "Accessi
 _DATED = ("StudyDate", "StudyTime")
 
 
-@cache
+@functools.cache
 def layout() -> Json:
     """Return what a report says in DICOM's own codes, from ``service/data/dicom.json``."""
     found: Json = json.loads((DATA / "dicom.json").read_text(encoding="utf-8"))
@@ -62,6 +63,22 @@ def source_image(study_uid: str, series_uid: str, instance_uid: str, class_uid: 
         setattr(found, name, uid)
     found.PatientID = patient_id
     return _whole(found)
+
+
+def read_image(path: str | Path) -> Any:
+    """Return the header of a DICOM file, without its pixels.
+
+    Raises
+    ------
+    CaseError
+        There is no such file, or it is not one of DICOM.
+    MissingExtraError
+        highdicom is not installed.
+    """
+    need()
+    from pydicom import dcmread
+
+    return _decoded(path, functools.partial(dcmread, stop_before_pixels=True))
 
 
 def to_dicom_sr(
@@ -102,7 +119,12 @@ def to_dicom_sr(
 
 
 def from_dicom_sr(codes: CodeBook, document: Any) -> Json:
-    """Return the case that a measurement report holds.
+    """Return the case that a measurement report holds; see ``read_dicom_sr``, which says what was left aside too."""
+    return read_dicom_sr(codes, document).case
+
+
+def read_dicom_sr(codes: CodeBook, document: Any) -> Imported:
+    """Return the case that a measurement report holds, and what was left aside.
 
     Parameters
     ----------
@@ -136,7 +158,7 @@ def _whole(image: Any) -> Any:
     return found
 
 
-def _decoded(document: Any) -> Any:
+def _decoded(document: Any, read: Callable[[Any], Any] | None = None) -> Any:
     """Return a data set, or that of a file, of which every element can be decoded.
 
     Decoding is put off until an element is asked for, and what pydicom raises of broken bytes is of no common kind: so
@@ -148,7 +170,7 @@ def _decoded(document: Any) -> Any:
 
     place = str(document) if isinstance(document, str | Path) else "document"
     try:
-        found = document if isinstance(document, Dataset) else dcmread(document)
+        found = document if isinstance(document, Dataset) else (read or dcmread)(document)
         for element in found.iterall():
             _ = element.value
         return found

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from hepagraph.inference.result import NOTICE
 from hepagraph.service.healthcare.codes import forms
 from hepagraph.service.healthcare.dicom import layout
+from hepagraph.service.healthcare.dicom_checks import LONG, MANUFACTURER, check
 from hepagraph.service.healthcare.statements import HIDDEN, NUMBER, STATE, statements
+from hepagraph.service.healthcare.units import ucum
 
 if TYPE_CHECKING:
     from hepagraph.service.healthcare.codes import CodeBook
     from hepagraph.service.healthcare.statements import Said
 
 Json = dict[str, Any]
-_MEANING, _DESCRIPTION = 64, 64  # characters that DICOM gives a code's meaning and a long string
 _UNICODE = "ISO_IR 192"
 
 
@@ -23,9 +24,9 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
     """Return the structured report; see ``dicom.to_dicom_sr``."""
     from highdicom import UID
     from highdicom.sr import ComprehensiveSR
-    from pydicom.sr.codedict import codes as dictionary
 
     said, writing = statements(codes.reasoner, case), _Writing(codes, evidence)
+    check(said, evidence)
     groups = [writing.group("patient", said.patient)] if said.patient else []
     groups += [writing.group(f"examination {n + 1}", exam) for n, exam in enumerate(said.exams)]
     tracking = {lesion.id: UID() for lesion in said.lesions}
@@ -33,9 +34,8 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
         groups.append(writing.group(lesion.id, lesion.said, uid=tracking[lesion.id], of_lesion=True))
     for answer in result["lesions"] if result is not None else ():
         groups.append(writing.answer(answer, result["model"] if result else {}, tracking[answer["id"]]))
-    kind = [codes.variables[one.variable].nodes[one.states[0]] for exam in said.exams for one in exam[:1]]
-    # Where no examination is stated, DICOM's own word for any of them stands for what was done (CID 100).
-    procedures = [writing.concept(node) for node in dict.fromkeys(kind)] or [dictionary.SCT.ImagingProcedure]
+    exams = [[codes.variables[one.variable].nodes[one.states[0]] for one in exam] for exam in said.exams]
+    procedures = list(dict.fromkeys(_procedure(nodes) for nodes in exams or [[]]))
     found = ComprehensiveSR(
         evidence=evidence,
         content=writing.content(procedures, groups),
@@ -43,10 +43,12 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
         series_number=1,
         sop_instance_uid=UID(),
         instance_number=1,
-        manufacturer="hepagraph",
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MANUFACTURER,
+        software_versions=codes.reasoner.model["version"],
         is_complete=True,
         specific_character_set=_UNICODE,
-        series_description=said.id[:_DESCRIPTION],
+        series_description=said.id,
     )
     found.CodingSchemeIdentificationSequence = [_scheme(codes)]
     return found
@@ -69,7 +71,7 @@ class _Writing:
         )
         from pydicom.sr.codedict import codes as dictionary
 
-        device = DeviceObserverIdentifyingAttributes(uid=UID(), name="hepagraph", manufacturer_name="hepagraph")
+        device = DeviceObserverIdentifyingAttributes(uid=UID(), name=MANUFACTURER, manufacturer_name=MANUFACTURER)
         observer = ObserverContext(observer_type=dictionary.DCM.Device, observer_identifying_attributes=device)
         return MeasurementReport(
             observation_context=ObservationContext(observer_device_context=observer),
@@ -111,7 +113,7 @@ class _Writing:
         chosen = [name for name, members in differentials.items() if set(members) == set(posterior)]
         leading = [QualitativeEvaluation(name=self.concept(n), value=self.concept(order[0])) for n in chosen[:1]]
         algorithm = AlgorithmIdentification(
-            name="hepagraph",
+            name=MANUFACTURER,
             version=str(model["version"]),
             parameters=[f"ontology_sha256={model['ontology_sha256']}", NOTICE],
         )
@@ -154,8 +156,13 @@ class _Writing:
         if one.manner == STATE:
             return [], [QualitativeEvaluation(name=name, value=self.concept(variable.nodes[one.states[0]]))]
         weights = one.likelihoods or (1.0,) * len(one.states)
-        pairs = zip(one.states, weights, strict=True)
-        return [Measurement(name=self.concept(variable.nodes[s]), value=float(w), unit=_unit("")) for s, w in pairs], []
+        derivation = _own("likelihood") if one.likelihoods else None
+        return [
+            Measurement(
+                name=self.concept(variable.nodes[state]), value=float(weight), unit=_unit(""), derivation=derivation
+            )
+            for state, weight in zip(one.states, weights, strict=True)
+        ], []
 
     def _probability(self, entity: str, probability: float, ends: Iterable[float] | None) -> Any:
         from highdicom.sr import Measurement, MeasurementProperties
@@ -186,10 +193,10 @@ class _Writing:
 
 def _meaning(label: str) -> str:
     """Return a label as short as DICOM wants it: of a state, what follows the variable's label."""
-    if len(label) <= _MEANING:
+    if len(label) <= LONG:
         return label
     short = label.rpartition(": ")[2]
-    return short if len(short) <= _MEANING else short[: _MEANING - 3] + "..."
+    return short if len(short) <= LONG else short[: LONG - 3] + "..."
 
 
 def _dicom(form: Mapping[str, str]) -> Any:
@@ -198,11 +205,24 @@ def _dicom(form: Mapping[str, str]) -> Any:
     return CodedConcept(form["code"], form["scheme"], form["meaning"])
 
 
+def _own(name: str) -> Any:
+    from highdicom.sr import CodedConcept
+
+    return CodedConcept(name, forms()["own"]["dicom"], layout()["own"][name]["meaning"])
+
+
 def _unit(unit: str) -> Any:
     from highdicom.sr import CodedConcept
 
-    code = layout()["units"].get(unit, unit)
-    return CodedConcept(code, "UCUM", unit or "no units")
+    return CodedConcept(ucum(unit) or unit, "UCUM", unit) if unit else CodedConcept("1", "UCUM", "no units")
+
+
+def _procedure(nodes: Iterable[str]) -> Any:
+    """Return DICOM's own code of an examination, by what it is: that of any imaging where there is none nearer."""
+    from pydicom.sr.codedict import codes as dictionary
+
+    near = layout()["procedures"]
+    return getattr(dictionary.CID100, next((near[n] for n in nodes if n in near), layout()["any_procedure"]))
 
 
 def _scheme(codes: CodeBook) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hepagraph.service.healthcare.codes import CodeBook
+    from hepagraph.service.healthcare.statements import Imported
 
 Json = dict[str, Any]
 VERSIONS = ("R5", "R4B")
@@ -55,14 +56,19 @@ def to_fhir(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] 
     """
     from hepagraph.service.healthcare.fhir_writing import bundle
 
-    _check_version(version)
+    check_version(version)
     found = bundle(codes, case, result, version)
     check_bundle(found, version)
     return found
 
 
 def from_fhir(codes: CodeBook, bundle: Any, version: str | None = None, *, today: date | None = None) -> Json:
-    """Return the case that a Bundle holds.
+    """Return the case that a Bundle holds; see ``read_fhir``, which says what was left aside too."""
+    return read_fhir(codes, bundle, version, today=today).case
+
+
+def read_fhir(codes: CodeBook, bundle: Any, version: str | None = None, *, today: date | None = None) -> Imported:
+    """Return the case that a Bundle holds, and what was left aside.
 
     Parameters
     ----------
@@ -81,7 +87,7 @@ def from_fhir(codes: CodeBook, bundle: Any, version: str | None = None, *, today
     from hepagraph.service.healthcare.fhir_reading import read_case
 
     check_bundle(bundle, version)
-    return read_case(codes, bundle, today=today).case
+    return read_case(codes, bundle, today=today)
 
 
 def check_bundle(bundle: Any, version: str | None = None) -> str:
@@ -97,7 +103,7 @@ def check_bundle(bundle: Any, version: str | None = None) -> str:
     if not isinstance(bundle, Mapping) or bundle.get("resourceType") != "Bundle":
         raise CaseError([Problem("type", "bundle", "is not a FHIR Bundle", advice='its resourceType must be "Bundle"')])
     if version is not None:
-        _check_version(version)
+        check_version(version)
     found: dict[str, list[Problem]] = {}
     for name in VERSIONS if version is None else (version,):
         found[name] = _problems(bundle, name)
@@ -125,6 +131,7 @@ def _problems(bundle: Mapping[str, Any], version: str) -> list[Problem]:
     return []
 
 
-def _check_version(version: str) -> None:
+def check_version(version: str) -> None:
+    """Refuse a release of FHIR that is not known; a ``CaseError`` says which are."""
     if version not in VERSIONS:
         raise CaseError([Problem("unknown_key", "version", f"{str(version)[:20]!r} is not known", VERSIONS)])

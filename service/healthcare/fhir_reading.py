@@ -8,31 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, Problem, nearest
 from hepagraph.service.healthcare.fhir import layout
+from hepagraph.service.healthcare.fhir_dates import age_on, instant, stated_time
+from hepagraph.service.healthcare.fhir_references import CONTAINED, Entries, Patients, entries, last_part
 from hepagraph.service.healthcare.fhir_values import codings, obj, objects, read_value
-from hepagraph.service.healthcare.statements import NUMBER, STATE, CaseSaid, LesionSaid, Said, case_of
+from hepagraph.service.healthcare.statements import (
+    NUMBER,
+    STATE,
+    CaseSaid,
+    Imported,
+    LesionSaid,
+    NothingSaidError,
+    Said,
+    case_of,
+)
 
 if TYPE_CHECKING:
     from hepagraph.kg import Variable
     from hepagraph.service.healthcare.codes import CodeBook
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A case, and what was left aside: resources that say nothing of any variable, or were withdrawn."""
-
-    case: Json
-    ignored: tuple[str, ...]
-
-
-class NothingSaidError(CaseError):
-    """The resources are all well, and none says anything of a lesion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +62,22 @@ class _Reading:
         self.codes = codes
         self.problems: list[Problem] = []
         self.ignored: list[str] = []
-        self.subjects: dict[str, str] = {}
+        self.patients = Patients()
 
     def case(self, bundle: Mapping[str, Any], today: date | None) -> Imported:
-        resources = list(_resources(bundle))
-        places = {alias: key for key, aliases, _ in resources for alias in aliases}
-        of_kind: dict[str, list[tuple[str, Json]]] = {}
-        for key, _, resource in resources:
-            of_kind.setdefault(str(resource.get("resourceType")), []).append((key, resource))
-        seen = [one for _, r in of_kind.get("Observation", ()) for one in self._observation(r, places)]
-        exams = [self._exam(resource) for _, resource in of_kind.get("Procedure", ())]
+        if bundle.get("implicitRules"):
+            self._problem("fhir", "bundle", "has implicitRules, which are not understood here")
+        held = entries(bundle)
+        seen = [one for _, r in held.of_kind("Observation") for one in self._observation(r, held)]
+        exams = [self._exam(resource, held) for _, resource in held.of_kind("Procedure")]
         patient = self._latest([one for one in seen if self._section(one.said) == "patient"])
-        for resource in (resource for _, resource in of_kind.get("Patient", ())):
+        for key, resource in held.of_kind("Patient"):
+            self.patients.add(key, _name(resource))
             patient += self._demographics(resource, {one.variable for one in patient}, today)
-        lesions = self._lesions([one for one in seen if self._section(one.said) != "patient"], of_kind, places)
-        self._one_patient()
+        lesions = self._lesions([one for one in seen if self._section(one.said) != "patient"], held)
+        self._others(held)
+        if (trouble := self.patients.problem()) is not None:
+            self._problem("contradiction", trouble[0], trouble[1][:200], advice="send one patient at a time")
         name = obj(bundle.get("identifier")).get("value") or bundle.get("id") or "case"
         said = CaseSaid(str(name), tuple(patient), tuple(exam for exam in exams if exam), tuple(lesions))
         if self.problems:
@@ -91,25 +91,31 @@ class _Reading:
 
     # -- resources --------------------------------------------------------------------------------------------
 
-    def _observation(self, resource: Json, places: Mapping[str, str]) -> Iterator[_Seen]:
+    def _observation(self, resource: Json, held: Entries) -> Iterator[_Seen]:
         where = _name(resource)
         if self._aside(resource, where):
             return
-        focus = [str(one.get("reference")) for one in objects(resource.get("focus"))]
-        focus = focus or [str(one) for one in [obj(resource.get("bodyStructure")).get("reference")] if one]
+        focus = [held.key(one, resource) for one in objects(resource.get("focus"))]
+        focus = focus or [key for key in [held.key(resource.get("bodyStructure"), resource)] if key]
+        if any(key.partition("/")[0] in layout()["persons"] for key in focus):
+            self.ignored.append(f"{where}: its focus is another person")
+            return
         found = False
         for part in (resource, *objects(resource.get("component"))):
             variable = self._variable(part, where)
             if variable is None:
                 continue
             found = True
-            self.subjects[_subject(resource)] = where
+            self.patients.add(held.key(resource.get("subject"), resource), where)
             if len(focus) > 1:
                 self._problem("contradiction", where, "has several foci", advice="one Observation for each lesion")
+            if focus and focus[0].startswith(CONTAINED):
+                what = "nothing else can speak of the lesion contained in it"
+                advice = "give the lesion as a resource of its own, or with an identifier"
+                self._problem("contradiction", where, what, advice=advice)
             said = self._value(variable, part, where)
             if said is not None:
-                when = str(resource.get("effectiveDateTime") or resource.get("effectiveInstant") or "")
-                yield _Seen(said, where, places.get(focus[0], focus[0]) if focus else None, when)
+                yield _Seen(said, where, focus[0] or None if focus else None, stated_time(resource))
         if not found:
             self.ignored.append(f"{where}: no code of it is that of a variable")
 
@@ -129,7 +135,7 @@ class _Reading:
             return None
         return found
 
-    def _exam(self, resource: Json) -> tuple[Said, ...]:
+    def _exam(self, resource: Json, held: Entries) -> tuple[Said, ...]:
         """Return what a Procedure says of an examination: nothing, unless its codes are those of examinations."""
         where = _name(resource)
         if self._aside(resource, where):
@@ -143,7 +149,7 @@ class _Reading:
                 if states:
                     found.setdefault(variable.name, Said(variable.name, STATE, states=states[:1]))
         if found:
-            self.subjects[_subject(resource)] = where
+            self.patients.add(held.key(resource.get("subject"), resource), where)
         else:
             self.ignored.append(f"{where}: no code of it is that of an examination")
         return tuple(found.values())
@@ -154,27 +160,29 @@ class _Reading:
         state = gender["states"].get(str(resource.get("gender")))
         if state and gender["variable"] in self.codes.variables and gender["variable"] not in stated:
             found.append(Said(gender["variable"], STATE, states=(state,)))
-        age = None if today is None else _age(resource.get("birthDate"), today)
+        age = None if today is None else age_on(resource.get("birthDate"), today)
         if age is not None and birth["variable"] in self.codes.variables and birth["variable"] not in stated:
             found.append(Said(birth["variable"], NUMBER, number=age))
         return found
 
     # -- lesions ----------------------------------------------------------------------------------------------
 
-    def _lesions(
-        self, seen: list[_Seen], of_kind: Mapping[str, list[tuple[str, Json]]], places: Mapping[str, str]
-    ) -> list[LesionSaid]:
+    def _lesions(self, seen: list[_Seen], held: Entries) -> list[LesionSaid]:
         names: dict[str | None, str] = {}
         focused = {one.focus for one in seen}
-        for key, resource in of_kind.get("BodyStructure", ()):
+        for key, resource in held.of_kind("BodyStructure"):
             every = objects(resource.get("identifier"))
             ours = [one for one in every if one.get("system") == layout()["identifiers"]["lesion"]]
             if ours or key in focused:
                 named = [one["value"] for one in (*ours, *every) if one.get("value")]
-                names[key] = str(named[0]) if named else key.rsplit("/", 1)[-1]
+                names[key] = str(named[0]) if named else last_part(key)
+                if owner := held.key(resource.get("patient"), resource):
+                    self.patients.add(owner, _name(resource))
+            else:
+                self.ignored.append(f"{_name(resource)}: nothing speaks of it")
         for one in seen:
             if one.focus is not None:
-                names.setdefault(one.focus, one.focus.rsplit("/", 1)[-1])
+                names.setdefault(one.focus, last_part(one.focus))
         loose = [one for one in seen if one.focus is None]
         if loose and len(names) > 1:
             advice = "give each Observation the lesion as its focus"
@@ -197,7 +205,7 @@ class _Reading:
     def _of_several(self, several: list[_Seen]) -> Said:
         if len({one.said for one in several}) == 1:
             return several[0].said
-        times = {one: _time(one.when) for one in several}
+        times = {one: instant(one.when) for one in several}
         dated = [(time, one) for one, time in times.items() if time is not None]
         newest = max((time for time, _ in dated), default=None)
         last = {one.said for time, one in dated if time == newest}
@@ -214,56 +222,25 @@ class _Reading:
 
     def _aside(self, resource: Json, where: str) -> bool:
         """Return whether a resource does not count: not done, withdrawn, or changed by what we do not understand."""
-        if resource.get("modifierExtension"):  # FHIR: who does not understand it must not use the resource
-            self.ignored.append(f"{where}: has a modifierExtension")
-            return True
+        for name in ("modifierExtension", "implicitRules"):  # who does not understand it must not use the resource
+            if resource.get(name):
+                self.ignored.append(f"{where}: has {name}")
+                return True
         if resource.get("status") in layout()["withdrawn"]:
             self.ignored.append(f"{where}: {resource['status']}")
             return True
         return False
 
-    def _one_patient(self) -> None:
-        if len(self.subjects) > 1:
-            places = ", ".join(self.subjects.values())
-            what = f"the resources are of {len(self.subjects)} patients ({places})"
-            self._problem("contradiction", "bundle", what[:200], advice="send one patient at a time")
+    def _others(self, held: Entries) -> None:
+        """Note the resources that nothing is read from; answers are none of a case."""
+        known = ("Observation", "Procedure", "BodyStructure", "Patient", *layout()["answers"])
+        for resource in held.resources.values():
+            if resource.get("resourceType") not in known:
+                self.ignored.append(f"{_name(resource)}: resources of this type are not read")
 
     def _problem(self, kind: str, where: str, what: str, *, close: str | None = None, advice: str = "") -> None:
         self.problems.append(Problem(kind, where, what, nearest=close, advice=advice))
 
 
-def _resources(bundle: Mapping[str, Any]) -> Iterator[tuple[str, set[str], Json]]:
-    """Yield for each resource its key, every address that it may be referred to by, and itself."""
-    for position, entry in enumerate(objects(bundle.get("entry"))):
-        resource = obj(entry.get("resource"))
-        named = resource.get("resourceType") and resource.get("id")
-        relative = f"{resource['resourceType']}/{resource['id']}" if named else ""
-        full = str(entry.get("fullUrl") or "")
-        yield relative or full or str(position), {place for place in (relative, full) if place}, resource
-
-
 def _name(resource: Json) -> str:
     return f"{resource.get('resourceType')}/{str(resource.get('id', '?'))[:64]}"
-
-
-def _subject(resource: Json) -> str:
-    return str(obj(resource.get("subject")).get("reference", ""))
-
-
-def _age(birth: Any, today: date) -> int | None:
-    """Return how old somebody is; None where the day is not known, or it is to come."""
-    try:
-        born = date.fromisoformat(str(birth))
-    except ValueError:
-        return None
-    age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-    return age if age >= 0 else None
-
-
-def _time(text: str) -> datetime | None:
-    """Return a full date or time; one without a zone counts as UTC, since only the order matters."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hepagraph.ontology.errors import Problem
 from hepagraph.service.healthcare.fhir import layout
 from hepagraph.service.healthcare.statements import HIDDEN, LIKELIHOODS, NUMBER, ONE_OF, STATE, Said
+from hepagraph.service.healthcare.units import converted, known_units
 
 if TYPE_CHECKING:
     from hepagraph.kg import Variable
@@ -39,16 +40,14 @@ def _number(variable: Variable, quantity: Json, where: str) -> Said | Problem:
         return Problem("unit", where, f"{variable.name} is not measured", variable.states)
     if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
         return Problem("unit", where, f"{variable.name} has a quantity without a number")
-    form = layout()["units"].get(measure.unit, {"times": {}})
     unit = str(quantity.get("code") or quantity.get("unit") or "")
-    if unit not in (measure.unit, *form["times"]):
-        return Problem("unit", where, f"unit {unit[:20]!r} of {variable.name} is not known", tuple(form["times"]))
-    times = form["times"].get(unit, 1)
-    exact = number if times == 1 else float(Decimal(str(number)) * times)
+    exact = converted(variable, number, unit)
+    if exact is None:
+        return Problem("unit", where, f"unit {unit[:20]!r} of {variable.name} is not known", known_units(variable))
     if isinstance(quantity.get("comparator"), str):
         what = f"{variable.name} is given as {quantity['comparator']} {number}, not as a number"
         return Problem("unit", where, what, advice="give the state instead")
-    return Said(variable.name, NUMBER, number=float(exact) if isinstance(exact, Decimal) else exact)
+    return Said(variable.name, NUMBER, number=exact)
 
 
 def _states(codes: CodeBook, variable: Variable, concept: Json, where: str) -> Said | Problem:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from hepagraph.inference.result import NOTICE
 from hepagraph.service.healthcare.fhir import layout
+from hepagraph.service.healthcare.fhir_answers import device_parts, model_text, predictions
+from hepagraph.service.healthcare.fhir_narrative import narrative, observation_text
 from hepagraph.service.healthcare.statements import HIDDEN, NUMBER, ONE_OF, STATE, statements
-from hepagraph.service.text import percent
 
 if TYPE_CHECKING:
     from hepagraph.service.healthcare.codes import Code, CodeBook
@@ -34,20 +32,21 @@ class _Writing:
         self.said = said
         self.version = version
         self.entries: list[Json] = []
+        self.kinds: dict[str, str] = {}
         self.patient = ""
 
     def bundle(self, result: Mapping[str, Any] | None) -> Json:
-        self.patient = self._add("Patient", "patient", self._gender())
-        for position, exam in enumerate(self.said.exams):
-            self._procedure(exam, position)
+        self.patient = self._add("Patient", "patient", self._gender(), f"Patient of case {self.said.id}")
+        exams = [self._procedure(exam, position) for position, exam in enumerate(self.said.exams)]
         of_patient = [self._observation(one, f"patient/{n}", None) for n, one in enumerate(self.said.patient)]
         basis: dict[str, list[str]] = {}
         for lesion in self.said.lesions:
             focus = self._structure(lesion)
-            seen = [self._observation(one, f"{lesion.id}/{n}", focus) for n, one in enumerate(lesion.said)]
-            basis[lesion.id] = [focus, *seen, *of_patient]
-        for answer in result["lesions"] if result is not None else ():
-            self._assessment(answer, dict(result["model"]) if result else {}, basis[answer["id"]])
+            about = f"Lesion {lesion.id}, "
+            seen = [self._observation(one, f"{lesion.id}/{n}", focus, about) for n, one in enumerate(lesion.said)]
+            basis[lesion.id] = [focus, *seen, *of_patient, *exams]
+        if result is not None:
+            self._answers(result, basis)
         identifier = {"system": layout()["identifiers"]["case"], "value": self.said.id}
         return {
             "resourceType": "Bundle",
@@ -68,18 +67,20 @@ class _Writing:
             return {}
         return {"gender": genders[stated.states[0]]}
 
-    def _procedure(self, exam: Iterable[Said], position: int) -> None:
+    def _procedure(self, exam: Iterable[Said], position: int) -> str:
         parts: Json = {"status": "completed", "subject": self._reference(self.patient)}
+        names = []
         for one in exam:
             node = self.codes.variables[one.variable].nodes[one.states[0]]
             concept = self._concept(node)
+            names.append(concept["text"])
             if one.variable == layout()["procedure"]["code"]:
                 parts["code"] = concept
             elif self.version == "R5":
                 parts.setdefault("used", []).append({"concept": concept})
             else:
                 parts.setdefault("usedCode", []).append(concept)
-        self._add("Procedure", f"exam/{position}", parts)
+        return self._add("Procedure", f"exam/{position}", parts, f"Examination: {', '.join(names)}")
 
     def _structure(self, lesion: LesionSaid) -> str:
         node = layout()["structure"]
@@ -92,9 +93,9 @@ class _Writing:
         else:
             parts["location"] = where
         parts["patient"] = self._reference(self.patient)
-        return self._add("BodyStructure", f"lesion/{lesion.id}", parts)
+        return self._add("BodyStructure", f"lesion/{lesion.id}", parts, f"Lesion {lesion.id}: {where['text']}")
 
-    def _observation(self, one: Said, place: str, focus: str | None) -> str:
+    def _observation(self, one: Said, place: str, focus: str | None, about: str = "") -> str:
         parts: Json = {"status": "final"}
         category = layout()["categories"].get("patient" if focus is None else "lesion")
         if category:
@@ -104,7 +105,26 @@ class _Writing:
         if focus is not None:
             parts["focus"] = [self._reference(focus)]
         parts |= self._value(one)
-        return self._add("Observation", f"observation/{place}", parts)
+        return self._add("Observation", f"observation/{place}", parts, about + observation_text(parts))
+
+    def _answers(self, result: Mapping[str, Any], basis: Mapping[str, list[str]]) -> None:
+        """Add what answered and, for each lesion, its answer."""
+        model: Mapping[str, str] = result["model"]
+        name = str(uuid5(NAMESPACE_URL, f"{layout()['device']}/{model['version']}/{model['ontology_sha256']}"))
+        device = self._entry("Device", name, device_parts(model, self.version), model_text(model))
+        for answer in result["lesions"]:
+            parts = {
+                "status": "final",
+                "method": {"text": model_text(model)},
+                "subject": self._reference(self.patient),
+                "performer": self._reference(device),
+                "basis": [self._reference(place) for place in basis[answer["id"]]],
+                **predictions(answer, self.codes.labels, self._concept),
+            }
+            text = [f"Lesion {answer['id']}"]
+            text += [f"{one['outcome']['text']}: {one['rationale']}" for one in parts["prediction"]]
+            text += [note["text"] for note in parts["note"]]
+            self._add("RiskAssessment", f"assessment/{answer['id']}", parts, *text)
 
     def _value(self, one: Said) -> Json:
         variable, extensions = self.codes.variables[one.variable], layout()["extensions"]
@@ -135,45 +155,6 @@ class _Writing:
         text = ", ".join(f"{coding['display']} (likelihood {weight:g})" for coding, weight in weighed)
         return {"valueCodeableConcept": {"extension": found, "text": text}}
 
-    def _assessment(self, answer: Mapping[str, Any], model: Mapping[str, str], basis: Iterable[str]) -> None:
-        posterior, intervals = answer["posterior"], answer.get("interval", {})
-        order = sorted(posterior, key=lambda entity: -posterior[entity])
-        method = f"hepagraph {model['version']}, ontology {model['ontology_sha256']}"
-        notes = [NOTICE, *(f"{warning['level']}: {warning['message']}" for warning in answer.get("warnings", ()))]
-        parts: Json = {
-            "status": "final",
-            "method": {"text": method},
-            "subject": self._reference(self.patient),
-            "basis": [self._reference(place) for place in basis],
-            "prediction": [self._prediction(e, posterior[e], intervals.get(e)) for e in order],
-            "note": [{"text": text} for text in notes],
-        }
-        if answer.get("reasons"):
-            parts["prediction"][0]["rationale"] += self._reasons(answer["reasons"])
-        self._add("RiskAssessment", f"assessment/{answer['id']}", parts)
-
-    def _prediction(self, entity: str, probability: float, ends: Iterable[float] | None) -> Json:
-        """Return one prediction; FHIR gives probabilities in percent, as decimals and as ranges alike."""
-        found: Json = {}
-        text = f"posterior probability {percent(probability)}"
-        if ends is not None:
-            low, high = ends
-            units = {"unit": "%", "system": layout()["ucum"], "code": "%"}
-            limits = {"low": {"value": _percent(low), **units}, "high": {"value": _percent(high), **units}}
-            found["extension"] = [{"url": layout()["extensions"]["interval"], "valueRange": limits}]
-            text += f", 95 % credible interval {percent(low)} to {percent(high)}"
-        found |= {"outcome": self._concept(entity), "probabilityDecimal": _percent(probability), "rationale": text}
-        return found
-
-    def _reasons(self, reasons: Iterable[Mapping[str, Any]]) -> str:
-        labels = self.codes.labels
-        found = []
-        for reason in reasons:
-            weight, name = reason["log_likelihood_ratio"], labels.get(reason["finding"], reason["finding"])
-            ways = "for" if weight > 0 else "against"
-            found.append(f"{ways} x {math.exp(abs(weight)):.3g} {name}: {reason['given']}")
-        return "; " + "; ".join(found)
-
     # -- parts ------------------------------------------------------------------------------------------------
 
     def _concept(self, node: str) -> Json:
@@ -183,21 +164,20 @@ class _Writing:
     def _id(self, place: str) -> str:
         return str(uuid5(NAMESPACE_URL, f"{layout()['identifiers']['case']}/{self.said.id}/{place}"))
 
-    def _add(self, kind: str, place: str, parts: Json) -> str:
-        """Add a resource and return its address."""
-        name = self._id(place)
-        self.entries.append({"fullUrl": f"urn:uuid:{name}", "resource": {"resourceType": kind, "id": name, **parts}})
+    def _add(self, kind: str, place: str, parts: Json, *text: str) -> str:
+        """Add a resource and return its address; ``text`` says to people what it holds."""
+        return self._entry(kind, self._id(place), parts, *text)
+
+    def _entry(self, kind: str, name: str, parts: Json, *text: str) -> str:
+        self.kinds[f"urn:uuid:{name}"] = kind  # an address of a UUID does not tell
+        resource = {"resourceType": kind, "id": name, "text": narrative(text), **parts}
+        self.entries.append({"fullUrl": f"urn:uuid:{name}", "resource": resource})
         return f"urn:uuid:{name}"
 
     def _reference(self, place: str) -> Json:
-        return {"reference": place}
+        return {"reference": place, "type": self.kinds[place]}
 
 
 def _coding(code: Code) -> Json:
     found = {"system": code.system, "code": code.code}
     return found | ({"display": code.display} if code.display else {})
-
-
-def _percent(probability: float) -> float:
-    """Return a probability in percent, with no digit that the probability did not have."""
-    return float(Decimal(repr(float(probability))) * 100)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.case import NOT_ASSESSABLE
+from hepagraph.ontology.errors import CaseError
 
 if TYPE_CHECKING:
     from hepagraph.inference.reasoner import Reasoner
@@ -62,6 +63,18 @@ class CaseSaid:
     patient: tuple[Said, ...]
     exams: tuple[tuple[Said, ...], ...]
     lesions: tuple[LesionSaid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A case, and what was left aside of the document that held it."""
+
+    case: Json
+    ignored: tuple[str, ...]
+
+
+class NothingSaidError(CaseError):
+    """The document is well, and says nothing of any lesion."""
 
 
 def statements(reasoner: Reasoner, case: Mapping[str, Any]) -> CaseSaid:

@@ -168,15 +168,27 @@ def test_partial_prefetch(client: httpx.Client, spec: Json, prefetch: Json) -> N
 def test_looked_for_and_not_found(client: httpx.Client, spec: Json, prefetch: Json) -> None:
     """Null, an empty search set, and one in which nothing speaks of a lesion: nothing to say, and no error."""
     empty = {"resourceType": "Bundle", "type": "searchset"}
+    passing = {"resourceType": "OperationOutcome", "issue": [{"severity": "information", "code": "informational"}]}
     unrelated = {"resourceType": "Observation", "status": "final", "code": {"text": "another"}}
-    for findings in (None, empty, {**empty, "entry": []}, {**empty, "entry": [{"resource": unrelated}]}):
+    for findings in (
+        None,
+        empty,
+        {**empty, "entry": []},
+        {**empty, "entry": [{"resource": unrelated}, {"resource": passing}]},
+    ):
         found = call(client, asked(spec, {**prefetch, "findings": findings, "lesions": None}))
         assert (found.status_code, found.json()) == (200, {"cards": []})
 
 
 def test_needed_and_not_usable(client: httpx.Client, spec: Json, prefetch: Json) -> None:
     paged = {**prefetch["findings"], "link": [{"relation": "next", "url": "https://example.org/2"}]}
-    for findings, says in ((spec["operation_outcome"], "could not be fetched"), (paged, "has further pages")):
+    entries = [*prefetch["findings"]["entry"], {"resource": spec["operation_outcome"], "search": {"mode": "outcome"}}]
+    partial = {**prefetch["findings"], "entry": entries}
+    for findings, says in (
+        (spec["operation_outcome"], "could not be fetched"),
+        (paged, "has further pages"),
+        (partial, "could not be fetched in full"),
+    ):
         found = call(client, asked(spec, {**prefetch, "findings": findings}))
         assert found.status_code == 412
         assert says in found.json()["detail"]
@@ -190,6 +202,8 @@ def test_bad_requests(client: httpx.Client, spec: Json, prefetch: Json) -> None:
         {},
         {**good, "hook": "order-sign"},
         {**good, "hookInstance": ""},
+        {**good, "hookInstance": "d1577c69"},
+        {**good, "hookInstance": 7},
         {**good, "context": {"userId": "Practitioner/1"}},
         {**good, "prefetch": []},
         {**good, "prefetch": {**prefetch, "findings": "x"}},
@@ -222,6 +236,24 @@ def test_resources_of_another_patient(client: httpx.Client, spec: Json, prefetch
         assert "of another patient" in found.text
 
 
+def test_one_patient_in_every_spelling(client: httpx.Client, spec: Json, prefetch: Json) -> None:
+    body = copy.deepcopy(asked(spec, prefetch))
+    ways = (f"Patient/{PATIENT}/_history/2", f"https://ehr.example.org/fhir/Patient/{PATIENT}")
+    for entry, way in zip(body["prefetch"]["findings"]["entry"], ways, strict=False):
+        entry["resource"]["subject"] = {"reference": way}
+    found = call(client, body)
+    assert found.status_code == 200
+    assert len(found.json()["cards"]) > 1
+
+
+def test_what_was_left_aside_is_told(client: httpx.Client, spec: Json, prefetch: Json) -> None:
+    body = copy.deepcopy(asked(spec, prefetch))
+    withdrawn = body["prefetch"]["findings"]["entry"][-1]["resource"]
+    withdrawn["status"] = "entered-in-error"
+    for card in call(client, body).json()["cards"]:
+        assert f"left aside, so not counted: Observation/{withdrawn['id']}: entered-in-error" in card["detail"]
+
+
 def test_findings_that_are_no_case(client: httpx.Client, spec: Json, prefetch: Json) -> None:
     """Every problem is told with its place, and nothing that was sent but its own codes is repeated."""
     body = copy.deepcopy(asked(spec, prefetch))
@@ -247,15 +279,38 @@ def test_feedback(client: httpx.Client, spec: Json) -> None:
     assert client.post("/cds-services/another/feedback", json=spec["feedback"][0]).status_code == 404
 
 
-def test_a_token_is_needed_for_all_but_discovery(doors: Doors, spec: Json) -> None:
+def test_a_token_is_needed_for_all_but_discovery(doors: Doors, spec: Json, prefetch: Json) -> None:
     from starlette.testclient import TestClient
 
     token = "x" * 32
     with TestClient(create_app(doors, Settings(token=token)), base_url="http://127.0.0.1") as client:
         assert client.get("/cds-services").status_code == 200
+        header = {"Authorization": f"Bearer {token}"}
+        cards = client.post(f"/cds-services/{about()['id']}", json=asked(spec, prefetch), headers=header).json()[
+            "cards"
+        ]
+        assert cards
+        assert not any("links" in card or "url" in card["source"] for card in cards)  # a browser sends no token
         path, body = f"/cds-services/{about()['id']}/feedback", spec["feedback"][0]
         assert client.post(path, json=body).status_code == 401
-        assert client.post(path, json=body, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        assert client.post(path, json=body, headers=header).status_code == 200
+
+
+def test_clients_in_browsers(doors: Doors, spec: Json) -> None:
+    """CORS: the origins that are listed may ask, with the headers that CDS Hooks sends, and no others."""
+    from starlette.testclient import TestClient
+
+    origin = "https://ehr.example.org"
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization, content-type"}
+    with TestClient(create_app(doors, Settings(origins=(origin,))), base_url="http://127.0.0.1") as client:
+        path = f"/cds-services/{about()['id']}"
+        allowed = client.options(path, headers={"Origin": origin, **asks})
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == origin
+        found = client.get("/cds-services", headers={"Origin": origin})
+        assert found.headers["access-control-allow-origin"] == origin
+        other = client.options(path, headers={"Origin": "https://other.example.org", **asks})
+        assert "access-control-allow-origin" not in other.headers
 
 
 def test_described_in_openapi(client: httpx.Client) -> None:

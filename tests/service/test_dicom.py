@@ -8,13 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from hepagraph.inference import Reasoner
 from hepagraph.inference.result import NOTICE
 from hepagraph.ontology import CaseError
 from hepagraph.ontology.errors import MissingExtraError
-from hepagraph.service.healthcare import CodeBook, from_dicom_sr, source_image, to_dicom_sr
+from hepagraph.service.cli import main
+from hepagraph.service.healthcare import CodeBook, from_dicom_sr, read_dicom_sr, source_image, to_dicom_sr
 from hepagraph.service.healthcare.codes import forms
 from hepagraph.service.healthcare.dicom import layout
 from hepagraph.service.healthcare.statements import case_of, statements
@@ -64,12 +67,15 @@ def test_every_example_comes_back(codes: CodeBook, reasoner: Reasoner, cases: li
 
 
 def test_vague_and_hidden_and_nothing(codes: CodeBook, reasoner: Reasoner, image: Any) -> None:
-    """Several states with likelihood one are those that it is one of; a lesion may have no finding at all."""
+    """Alternatives are no likelihoods, though all be one; a lesion may have no finding at all."""
     feature = reasoner.network.variables("feature")[0]
     first, second, *_ = reasoner.network.states[feature]
     findings: list[Json] = [
         {feature: [first]},
+        {feature: [first, second]},
         {feature: {first: 0.25, second: 1}},
+        {feature: {first: 1, second: 1}},
+        {feature: {first: 1}},
         {feature: "not_assessable"},
         {},
     ]
@@ -77,10 +83,32 @@ def test_vague_and_hidden_and_nothing(codes: CodeBook, reasoner: Reasoner, image
     assert from_dicom_sr(codes, stored(to_dicom_sr(codes, case, None, [image]))) == case
 
 
+def test_many_cases_come_back(codes: CodeBook, reasoner: Reasoner, random_rows: Any, image: Any) -> None:
+    """Whatever a row of a table may state of a lesion, in every manner of stating it."""
+    rng = np.random.default_rng(7)
+    variables, tried = reasoner.reader.variables, 0
+    for row in random_rows(rng, 12):
+        given = {key: value for key, value in row.items() if value is not None}
+        patient = {
+            key: given.pop(key) for key in list(given) if key in variables and variables[key].section == "patient"
+        }
+        sizes = {v.measure.key for v in variables.values() if v.measure and v.section == "lesion"}
+        lesion = {key: given.pop(key) for key in list(given) if key in sizes}
+        ages = {v.measure.key for v in variables.values() if v.measure and v.section == "patient"}
+        patient |= {key: given.pop(key) for key in list(given) if key in ages}
+        case = {"id": "r", "patient": patient, "lesions": [{"id": "L", **lesion, "findings": given}]}
+        plain = case_of(reasoner, statements(reasoner, case))
+        assert from_dicom_sr(codes, stored(to_dicom_sr(codes, case, None, [image]))) == plain
+        tried += len(given)
+    assert tried > 100
+
+
 def test_report_as_other_readers_see_it(
     codes: CodeBook, reasoner: Reasoner, expected: Json, image: Any, tmp_path: Path
 ) -> None:
     from highdicom.sr import MeasurementReport, srread
+    from pydicom.sr.codedict import Code
+    from pydicom.sr.codedict import codes as dictionary
 
     result = reasoner.posterior(expected["case"], interval=True).to_dict()
     path = tmp_path / "report.dcm"
@@ -89,6 +117,15 @@ def test_report_as_other_readers_see_it(
     assert isinstance(report.content, MeasurementReport)
     assert report.ContentTemplateSequence[0].TemplateIdentifier == "1500"
     assert (report.PatientID, report.StudyInstanceUID) == ("77", UIDS[0])
+    assert report.SOPClassUID.keyword == "ComprehensiveSRStorage"
+    assert (report.CompletionFlag, report.VerificationFlag) == ("COMPLETE", "UNVERIFIED")
+    assert report.PreliminaryFlag == "PRELIMINARY"
+    assert report.SoftwareVersions == result["model"]["version"]
+    procedures = [i for i in report.ContentSequence if i.ConceptNameCodeSequence[0].CodeValue == "121058"]
+    of_context_group = {getattr(dictionary.CID100, name) for name in dictionary.CID100.dir()}
+    assert {Code(c.CodeValue, c.CodingSchemeDesignator, "") for i in procedures for c in i.ConceptCodeSequence} <= {
+        Code(one.value, one.scheme_designator, "") for one in of_context_group
+    }
     evidence = report.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
     assert evidence.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == UIDS[2]
     scheme = report.CodingSchemeIdentificationSequence[0]
@@ -130,6 +167,168 @@ def test_codes_that_mean_the_same_stand_beside_ours(codes: CodeBook, expected: J
     assert from_dicom_sr(codes, stored(document)) == from_dicom_sr(
         codes, to_dicom_sr(codes, expected["case"], None, [image])
     )
+
+
+@pytest.fixture(scope="module")
+def spec(data: Path) -> Json:
+    found: Json = json.loads((data / "healthcare" / "dicom.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def theirs(spec: Json) -> Any:
+    """A report by another program: a region with a contour, units of its own, and things that we do not know."""
+    import highdicom.sr as sr
+    from highdicom import UID
+    from pydicom.sr.codedict import codes as dictionary
+
+    def ours(name: str) -> Any:
+        return sr.CodedConcept(name, forms()["own"]["dicom"], name)
+
+    unknown = sr.CodedConcept("x", "99THEIRS", "roughness")
+    measured = [
+        sr.Measurement(name=dictionary.SCT.LongAxis, value=2.1, unit=dictionary.UCUM.Centimeter),
+        sr.Measurement(name=unknown, value=1.5, unit=dictionary.UCUM.NoUnits),
+    ]
+    seen = [
+        *(sr.QualitativeEvaluation(name=ours(name), value=ours(state)) for name, state in spec["codes"].items()),
+        sr.QualitativeEvaluation(name=unknown, value=unknown),
+    ]
+    place = sr.ImageRegion(
+        graphic_type=sr.GraphicTypeValues.POINT,
+        graphic_data=np.array([[1.0, 1.0]]),
+        source_image=sr.SourceImageForRegion(KIND, UIDS[2]),
+    )
+    region = getattr(sr, spec["region"])(
+        tracking_identifier=sr.TrackingIdentifier(uid=UID(), identifier="1"),
+        referenced_region=place,
+        measurements=measured,
+        qualitative_evaluations=seen,
+    )
+    other = sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=UID(), identifier="spleen"),
+        measurements=[sr.Measurement(name=unknown, value=3.0, unit=dictionary.UCUM.NoUnits)],
+    )
+    person = sr.PersonObserverIdentifyingAttributes(name="Doe^Jane")
+    context = sr.ObserverContext(observer_type=dictionary.DCM.Person, observer_identifying_attributes=person)
+    report = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(observer_person_context=context),
+        procedure_reported=getattr(dictionary.CID100, spec["procedure"]),
+        imaging_measurements=[region, other],
+    )
+    image = source_image(*UIDS, KIND, patient_id="77")
+    image.PatientSex, image.PatientAge = "M", "061Y"
+    found = sr.Comprehensive3DSR(
+        evidence=[image],
+        content=report,
+        series_instance_uid=UID(),
+        series_number=1,
+        sop_instance_uid=UID(),
+        instance_number=1,
+        manufacturer="theirs",
+    )
+    found.PatientAge = "061Y"
+    return found
+
+
+def test_what_another_program_wrote(codes: CodeBook, theirs: Any, spec: Json) -> None:
+    """Regions count as whole images do, other units are reckoned over, and what is not known is named."""
+    found = read_dicom_sr(codes, stored(theirs))
+    assert found.case == spec["case"]
+    assert set(found.ignored) == {
+        "group 1: roughness is no variable",
+        "group spleen: roughness is no variable",
+        "group spleen: nothing of it is known",
+    }
+    assert found.case == from_dicom_sr(codes, theirs)
+
+
+def first_number(document: Any) -> Any:
+    """The first measurement of the first group."""
+    return next(i for i in document.ContentSequence[-1].ContentSequence[0].ContentSequence if i.ValueType == "NUM")
+
+
+def test_reports_that_say_too_little_or_two_things(codes: CodeBook, theirs: Any, image: Any, expected: Json) -> None:
+    without = stored(theirs)
+    measurements = without.ContentSequence[-1].ContentSequence
+    del measurements[0]
+    with pytest.raises(CaseError, match="holds no lesion"):
+        from_dicom_sr(codes, without)
+
+    unit = stored(theirs)
+    first_number(unit).MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue = "[in_i]"
+    with pytest.raises(CaseError, match=r"in \[in_i\], which is not its unit.*cm"):
+        from_dicom_sr(codes, unit)
+
+    empty = stored(theirs)
+    first_number(empty).MeasuredValueSequence = []
+    found = read_dicom_sr(codes, empty)
+    assert "Long axis has no value" in found.ignored
+    assert "size_mm" not in found.case["lesions"][0]
+
+    twice = to_dicom_sr(codes, expected["case"], None, [image])
+    again = to_dicom_sr(codes, {**expected["case"], "patient": {"sex": "m"}}, None, [image])
+    assert expected["case"]["patient"]["sex"] == "F"
+    twice.ContentSequence[-1].ContentSequence.append(again.ContentSequence[-1].ContentSequence[0])
+    with pytest.raises(CaseError, match="says two things of sex"):
+        from_dicom_sr(codes, stored(twice))
+
+
+def test_what_a_report_could_not_hold(codes: CodeBook, image: Any) -> None:
+    lesions = [{"id": "L1", "findings": {}}]
+    man = source_image(*UIDS, KIND)
+    man.PatientSex = "M"
+    for case, evidence, says in (
+        ({"id": "x" * 65, "lesions": lesions}, image, "64 characters"),
+        ({"id": "a\\b", "lesions": lesions}, image, "no backslash"),
+        ({"id": " a", "lesions": lesions}, image, "no blanks"),
+        ({"lesions": [{"id": "b ", "findings": {}}]}, image, "no blanks"),
+        ({"patient": {"sex": "f"}, "lesions": lesions}, man, "PatientSex is not the sex"),
+    ):
+        with pytest.raises(CaseError, match=says):
+            to_dicom_sr(codes, case, None, [evidence])
+    case = {"id": "x" * 64, "lesions": lesions}
+    assert from_dicom_sr(codes, stored(to_dicom_sr(codes, case, None, [man]))) == case
+
+
+def test_commands(codes: CodeBook, examples: list[Path], theirs: Any, tmp_path: Path) -> None:
+    runner, picture, report = CliRunner(), tmp_path / "picture.dcm", tmp_path / "report.dcm"
+    theirs.save_as(picture, enforce_file_format=True)  # any object of the study will do
+    case = json.loads(examples[0].read_text(encoding="utf-8"))
+    case.get("patient", {}).pop("sex", None)
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case), encoding="utf-8")
+    done = runner.invoke(main, ["dicom", "export", str(path), "--image", str(picture), "-o", str(report)])
+    assert (done.exit_code, done.output) == (0, "")
+    assert len(groups(_read(report))) > len(case["lesions"])
+    back = runner.invoke(main, ["dicom", "import", str(report), str(picture)])
+    assert back.exit_code == 0
+    ours, other = (json.loads(line) for line in back.stdout.splitlines())
+    assert ours == from_dicom_sr(codes, report)
+    assert other == from_dicom_sr(codes, theirs)
+    assert "left aside: group spleen" in back.stderr
+    only = runner.invoke(
+        main, ["dicom", "export", str(path), "--image", str(picture), "-o", str(report), "--case-only"]
+    )
+    assert only.exit_code == 0
+    assert from_dicom_sr(codes, report) == ours
+    many = tmp_path / "many.json"
+    many.write_text(json.dumps([case, case]), encoding="utf-8")
+    for arguments, says in (
+        (["dicom", "import", str(path)], f"{path}: is not a DICOM file"),
+        (["dicom", "export", str(path), "--image", str(path), "-o", str(report)], "is not a DICOM file"),
+        (["dicom", "export", str(many), "--image", str(picture), "-o", str(report)], "holds 2 cases"),
+    ):
+        wrong = runner.invoke(main, arguments)
+        assert (wrong.exit_code, wrong.stdout) == (2, "")
+        assert wrong.stderr.startswith("hepagraph: ")
+        assert wrong.stderr.count(says) == 1
+
+
+def _read(path: Path) -> Any:
+    from pydicom import dcmread
+
+    return dcmread(path)
 
 
 def test_what_is_refused(codes: CodeBook, expected: Json, image: Any, tmp_path: Path) -> None:

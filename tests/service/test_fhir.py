@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 import sys
+import uuid
 from datetime import date
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree  # of what we wrote ourselves
 
 import pytest
 from click.testing import CliRunner
@@ -163,8 +166,50 @@ def test_answer(codes: CodeBook, reasoner: Reasoner, expected: Json, version: st
         assert f"x {math.exp(abs(reason['log_likelihood_ratio'])):.3g} " in told
     places = {entry["fullUrl"] for entry in bundle["entry"]}
     assert all(one["reference"] in places for one in assessment["basis"])
-    assert len(assessment["basis"]) == 1 + len(resources(bundle, "Observation"))
+    assert len(assessment["basis"]) == 1 + sum(len(resources(bundle, k)) for k in ("Observation", "Procedure"))
+    (device,) = resources(bundle, "Device")
+    assert assessment["performer"]["reference"] == f"urn:uuid:{device['id']}"
+    assert [one["value"] for one in device["version"]] == [result["model"][k] for k in ("version", "ontology_sha256")]
+    for reason in lesion["reasons"]:
+        assert not reason["statements"] or reason["statements"][0]["source"] in told
     assert from_fhir(codes, bundle) == from_fhir(codes, wire(to_fhir(codes, expected["case"], None, version)))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_resource_stands_where_it_says(codes: CodeBook, reasoner: Reasoner, several: Path, version: str) -> None:
+    """Ids and addresses are FHIR's, every reference finds a resource of the type that it names, and all have a text."""
+    case = json.loads(several.read_text(encoding="utf-8"))
+    bundle = wire(to_fhir(codes, case, reasoner.posterior(case).to_dict(), version))
+    assert len(resources(bundle, "RiskAssessment")) == len(case["lesions"]) > 1
+    kinds = {entry["fullUrl"]: entry["resource"]["resourceType"] for entry in bundle["entry"]}
+    assert len(kinds) == len(bundle["entry"])
+    found: list[Json] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            found.extend([value] if "reference" in value else [])
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            walk(item)
+
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        assert re.fullmatch(r"[A-Za-z0-9\-.]{1,64}", resource["id"])
+        assert entry["fullUrl"] == f"urn:uuid:{uuid.UUID(resource['id'])}"
+        text = resource["text"]
+        assert text["status"] == "generated"
+        division = ElementTree.fromstring(text["div"])  # noqa: S314
+        assert division.tag == "{http://www.w3.org/1999/xhtml}div"
+        if resource["resourceType"] == "Observation":
+            assert resource["code"]["text"] in "".join(division.itertext())
+        walk(resource)
+    assert found
+    assert all(kinds[one["reference"]] == one["type"] for one in found)
+
+
+def test_narrative_is_text(codes: CodeBook, reasoner: Reasoner) -> None:
+    case = {"lesions": [{"id": "<b>&", "findings": {}}]}
+    (structure,) = resources(to_fhir(codes, case, None), "BodyStructure")
+    assert "Lesion &lt;b&gt;&amp;" in structure["text"]["div"]
 
 
 def test_manners_of_saying(codes: CodeBook, expected: Json) -> None:
@@ -262,7 +307,97 @@ def test_what_does_not_count(codes: CodeBook, foreign: Json) -> None:
     found = read_case(codes, bundle)
     assert "exam" not in found.case
     assert "size_mm" not in found.case["lesions"][0]
-    assert {"Procedure/1: not-done", "Observation/1: has a modifierExtension"} <= set(found.ignored)
+    assert {"Procedure/1: not-done", "Observation/1: has modifierExtension"} <= set(found.ignored)
+
+
+def test_one_lesion_in_every_spelling(codes: CodeBook, foreign: Json) -> None:
+    """With a version, with the server, by its identifier, or by one contained: it is the same lesion."""
+    identifier = {"system": "urn:their-own", "value": "S7"}
+    ways = [
+        {"reference": "BodyStructure/9/_history/3"},
+        {"reference": "https://ehr.example.org/fhir/BodyStructure/9/_history/2"},
+        {"identifier": identifier},
+        {"reference": "#it"},
+    ]
+    for way in ways:
+        bundle = copy.deepcopy(foreign["bundle"])
+        resource = bundle["entry"][6]["resource"]
+        resource["focus"] = [way]
+        resource["contained"] = [{"resourceType": "BodyStructure", "id": "it", "identifier": [identifier]}]
+        assert read_case(codes, bundle, today=date.fromisoformat(foreign["today"])).case == foreign["case"]
+    resource["contained"][0].pop("identifier")
+    with pytest.raises(CaseError, match="contained in it"):
+        read_case(codes, bundle)
+    del bundle["entry"][3:5]
+    for entry in bundle["entry"]:
+        entry["resource"].pop("contained", None)
+        entry["resource"].pop("focus", None)
+    for place, way in ((3, "BodyStructure/9"), (4, "https://ehr.example.org/fhir/BodyStructure/9")):
+        bundle["entry"][place]["resource"]["focus"] = [{"reference": way}]
+    (lesion,) = read_case(codes, bundle).case["lesions"]
+    assert lesion["id"] == "9"
+
+
+def test_whose_resources_they_are(codes: CodeBook, foreign: Json) -> None:
+    """The same patient in every spelling, and never two patients in one case."""
+    bundle = copy.deepcopy(foreign["bundle"])
+    for place, way in ((5, "https://ehr.example.org/fhir/Patient/77"), (7, "Patient/77/_history/4")):
+        bundle["entry"][place]["resource"]["subject"]["reference"] = way
+    assert read_case(codes, bundle, today=date.fromisoformat(foreign["today"])).case == foreign["case"]
+
+    another = copy.deepcopy(bundle)
+    another["entry"].append({"resource": {"resourceType": "Patient", "id": "78", "gender": "other"}})
+    unknown = copy.deepcopy(bundle)
+    del unknown["entry"][5]["resource"]["subject"]
+    elsewhere = copy.deepcopy(bundle)
+    elsewhere["entry"][5]["resource"]["subject"]["reference"] = "https://other.example.org/fhir/Patient/77"
+    body = copy.deepcopy(bundle)
+    body["entry"][3]["resource"]["patient"]["reference"] = "Patient/79"
+    for wrong, says in (
+        (another, "of 2 patients"),
+        (unknown, "does not say of which patient"),
+        (elsewhere, "of 2 patients"),
+        (body, "of 2 patients"),
+    ):
+        with pytest.raises(CaseError, match=says):
+            read_case(codes, wrong)
+    child = copy.deepcopy(bundle)
+    child["entry"][5]["resource"]["focus"] = [{"reference": "RelatedPerson/1"}]
+    found = read_case(codes, child)
+    assert "Observation/1: its focus is another person" in found.ignored
+    assert "size_mm" not in found.case["lesions"][0]
+
+
+def test_what_is_not_read_is_named(codes: CodeBook, foreign: Json) -> None:
+    bundle = copy.deepcopy(foreign["bundle"])
+    bundle["entry"].append({"resource": {"resourceType": "Condition", "id": "1"}})
+    bundle["entry"][5]["resource"]["implicitRules"] = "https://example.org/rules"
+    ignored = read_case(codes, bundle).ignored
+    assert "Condition/1: resources of this type are not read" in ignored
+    assert "BodyStructure/10: nothing speaks of it" in ignored
+    assert "Observation/1: has implicitRules" in ignored
+    with pytest.raises(CaseError, match="implicitRules"):
+        read_case(codes, {**bundle, "implicitRules": "https://example.org/rules"})
+
+
+def test_units_and_periods(codes: CodeBook, reasoner: Reasoner, foreign: Json) -> None:
+    measured = {v.measure.unit: v for v in reasoner.reader.variables.values() if v.measure is not None}
+    for unit, (number, written) in {"mm": (0.5, "um"), "mm2/s": (0.0012, "um2/s")}.items():
+        bundle, variable = copy.deepcopy(foreign["bundle"]), measured[unit]
+        resource = bundle["entry"][5]["resource"]
+        resource["code"]["coding"][0]["code"] = variable.name
+        resource["valueQuantity"] = {"value": number * {"um": 1000, "um2/s": 1e6}[written], "code": written}
+        (lesion,) = read_case(codes, bundle).case["lesions"]
+        assert variable.measure is not None
+        assert {**lesion, **lesion["findings"]}[variable.measure.key] == pytest.approx(number)
+    for place, when in ((7, "2026-01-01"), (8, "2025-01-01")):
+        resource = bundle["entry"][place]["resource"]
+        del resource["effectiveDateTime"]
+        resource["effectivePeriod"] = {"start": "2020-01-01", "end": when}
+    (lesion,) = read_case(codes, bundle).case["lesions"]
+    earlier = bundle["entry"][7]["resource"]
+    (name, state) = (earlier[key]["coding"][0]["code"] for key in ("code", "valueCodeableConcept"))
+    assert codes.variables[name].nodes[lesion["findings"][name]] == state
 
 
 def test_findings_without_a_focus(codes: CodeBook, foreign: Json) -> None:

@@ -49,6 +49,23 @@ def test_schema(found: Json, schema: Json) -> None:
     assert found["notice"] == NOTICE
 
 
+def test_published_shape(found: Json, data: Path) -> None:
+    """As openimagingdata/findingmodel 1.0.4 has it, of which findingmodel_shape.json is our own reading."""
+    shape = json.loads((data / "healthcare" / "findingmodel_shape.json").read_text(encoding="utf-8"))
+    check = jsonschema.Draft202012Validator(shape)
+    for part in ("attributes", "patient", "examination"):
+        assert list(check.iter_errors({**found, "attributes": found[part]})) == []
+    first = found["attributes"][0]
+    for wrong in (
+        {"name": "x"},
+        {"attributes": []},
+        {"attributes": [{**first, "name": "xy"}]},
+        {"attributes": [{**first, "values": first["values"][:1]}]},
+        {"attributes": [{**first, "index_codes": [{"system": "XY", "code": "1234"}]}]},
+    ):
+        assert not check.is_valid({**found, **wrong})
+
+
 def test_everything_that_a_case_may_state_is_offered(found: Json, reasoner: Reasoner) -> None:
     offered = {a["case"]["key"]: a for a in everything(found)}
     for variable in reasoner.reader.variables.values():
