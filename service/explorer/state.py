@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.explorer.fields import PATIENT, read_form
-from hepagraph.service.explorer.selections import LesionChoices, Selections, read_selections, write_case
+from hepagraph.service.explorer.selections import LesionChoices, Selections, chosen_in, write_case
 from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
 
@@ -71,7 +71,7 @@ class ExplorerState:
         self.form = read_form(reasoner)
         self.fields = {field.name: field for field in self.form.fields()}
         self.visibility = Visibility(reasoner.reader)
-        self.selections = self._start = self._read(_NOTHING if case is None else case)
+        self.selections = self._start = chosen_in(_NOTHING if case is None else case, reasoner)
         self.position = 0
         self.before: Answer | None = None
         self.scenarios: tuple[Kept, ...] = ()
@@ -161,7 +161,7 @@ class ExplorerState:
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
             raise CaseError([Problem("type", where, f"this is no JSON: {error.msg}")]) from None
-        self._start = self._read(data)
+        self._start = chosen_in(data, self.reasoner)
         self.reset()
 
     def reset(self) -> None:
@@ -204,10 +204,6 @@ class ExplorerState:
         self.scenarios = ()
 
     # -- helpers ----------------------------------------------------------------------------------------------------
-
-    def _read(self, data: Any) -> Selections:
-        self.reasoner.read(data)
-        return read_selections(data, self.reasoner.reader.variables, self.reasoner.compiled.patient_level)
 
     def _change(self, selections: Selections) -> None:
         if selections == self.selections:
