@@ -20,7 +20,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from hepagraph.inference import Reasoner
 from hepagraph.service.doors import Doors
 from hepagraph.service.http import Settings, create_app
 from hepagraph.service.http.serving import uvicorn_options
@@ -62,11 +61,6 @@ def served() -> Callable[[Doors, Settings], AbstractContextManager[str]]:
 def get() -> Callable[..., Got]:
     """Asks an address with headers, and returns status, headers and content."""
     return _get
-
-
-@pytest.fixture(scope="session")
-def doors(reasoner: Reasoner) -> Doors:
-    return Doors(reasoner)
 
 
 @pytest.fixture(scope="session")
