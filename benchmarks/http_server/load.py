@@ -1,4 +1,4 @@
-"""Throughput, waiting times, overload and memory: ``python -m benchmarks.http_server.load [--seconds 10] [--soak 240]``.
+"""Throughput, waiting times, overload, memory: ``python -m benchmarks.http_server.load [--seconds 10] [--soak 240]``.
 
 The server is ``hepagraph serve`` in a process of its own, the clients are coroutines of this one, over loopback with
 connections that stay open. Figures are for single posteriors as a user gets them (reasons and surprise), and for bare
