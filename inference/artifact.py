@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,9 @@ def read_artifact(path: Path) -> Artifact | None:
                 name.removeprefix("variable/"): stored[name] for name in stored.files if name.startswith("variable/")
             }
             return Artifact(parameters, float(stored["tau"]), str(stored["key"]))
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+    except (OSError, EOFError, KeyError, TypeError, ValueError, NotImplementedError, RuntimeError, MemoryError):
+        return None  # what NumPy and zipfile raise of a file that is damaged, or says that it holds more than can be
+    except (zipfile.BadZipFile, zlib.error):
         return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 import zlib
 from pathlib import Path
@@ -25,6 +26,7 @@ from hepagraph.ontology.version import package_version
 if TYPE_CHECKING:
     import networkx as nx
 
+_KEY = re.compile(r"[0-9a-f]{64}")
 _FACTS = (".ttl",)
 _CODE = (".py", ".npz")
 _SOURCES = tuple(str(path) for path in (PACKAGED, Path(hepagraph.kg.__file__).parent, Path(__file__).parent))
@@ -153,7 +155,7 @@ class _Place:
             The note cannot be written.
         """
         noted, _ = self._read()
-        if noted != key and len(noted) == len(key):
+        if noted != key and _KEY.fullmatch(noted):
             with contextlib.suppress(OSError):
                 self.file(noted).unlink(missing_ok=True)
         if self._facts.settled_by(self._looked_ns):

@@ -10,6 +10,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import RDF, RDFS, SKOS
 
 from hepagraph.kg.model import Policy, Source, Statement
+from hepagraph.kg.numbers import checked_number
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.namespaces import DCTERMS, PROV, SCHEMA, local_name
 
@@ -143,7 +144,7 @@ def _source(subject: URIRef, facts: Facts) -> Source:
         text(DCTERMS.title),
         text(SCHEMA.firstAuthor),
         text(SCHEMA.journal),
-        int(year) if year else None,
+        int(checked_number(year, local_name(subject), "year")) if year else None,
         text(SCHEMA.doi),
         text(SCHEMA.pmid),
     )
@@ -162,7 +163,7 @@ def _statement(
 
     def number(predicate: URIRef) -> float | None:
         value = one(predicate)
-        return None if value is None else float(value.toPython())
+        return None if value is None else checked_number(value.toPython(), name, local_name(predicate))
 
     def pair(low: URIRef, high: URIRef) -> tuple[float, float] | None:
         a, b = number(low), number(high)
@@ -208,8 +209,8 @@ def _statement(
         mean=number(SCHEMA.mean),
         sd=number(SCHEMA.sd),
         words=str(one(SCHEMA.verbalQuantifier) or ""),
-        word_mean=_of(term, SCHEMA.elicitedMean),
-        word_size=_of(term, SCHEMA.effectiveSampleSize),
+        word_mean=_of(name, term, SCHEMA.elicitedMean),
+        word_size=_of(name, term, SCHEMA.effectiveSampleSize),
         state_text=str(one(SCHEMA.stateText) or ""),
         selected=bool(facts.get(SCHEMA.selectedSubset)),
         duplicate=bool(facts.get(SCHEMA.duplicateOf)),
@@ -219,9 +220,9 @@ def _statement(
     )
 
 
-def _of(facts: Facts, predicate: URIRef) -> float | None:
+def _of(name: str, facts: Facts, predicate: URIRef) -> float | None:
     values = facts.get(predicate, ())
-    return float(values[0].toPython()) if values else None
+    return checked_number(values[0].toPython(), name, local_name(predicate)) if values else None
 
 
 def _add_statement(graph: nx.MultiDiGraph[str], statement: Statement) -> None:
@@ -265,12 +266,15 @@ def _policy(subjects: dict[URIRef, Facts]) -> Policy:
         if item.name in ("grade_caps", "odds_multipliers"):
             continue
         head, *tail = item.name.split("_")
-        value = _of(found[0], SCHEMA[head + "".join(word.title() for word in tail)])
+        value = _of("the weighting policy", found[0], SCHEMA[head + "".join(word.title() for word in tail)])
         if value is None:
             raise OntologyError(f"the weighting policy lacks {head + ''.join(word.title() for word in tail)}")
         numbers[item.name] = value
-    caps = {local_name(s).removeprefix("Grade"): _of(f, SCHEMA.maximumSampleSize) for s, f in subjects.items()}
-    odds = {local_name(s): _of(f, SCHEMA.oddsMultiplier) for s, f in subjects.items()}
+    caps = {
+        local_name(s).removeprefix("Grade"): _of(local_name(s), f, SCHEMA.maximumSampleSize)
+        for s, f in subjects.items()
+    }
+    odds = {local_name(s): _of(local_name(s), f, SCHEMA.oddsMultiplier) for s, f in subjects.items()}
     return Policy(
         **numbers,
         grade_caps={name: value for name, value in caps.items() if value is not None},

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hepagraph.kg.vocabulary import literal, nodes_of_kind, targets
+from hepagraph.kg.vocabulary import literal, nodes_of_kind, number, targets
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def read_costs(graph: nx.MultiDiGraph[str]) -> Costs | None:
 
 
 def _points(graph: nx.MultiDiGraph[str], node: str) -> float:
-    value = literal(graph, node, "points")
-    if value is None or not float(value) >= 0:
+    value = number(graph, node, "points", -1.0)
+    if value < 0:
         raise OntologyError(f"{node}: needs a number of points that is not negative (fl:points)")
-    return float(value)
+    return value

@@ -6,6 +6,7 @@ from rdflib import Graph, Literal, URIRef
 from rdflib.namespace import RDF, SKOS
 from rdflib.term import Node
 
+from hepagraph.kg.numbers import checked_number
 from hepagraph.kg.response import ANSWER, CAUSE, CONTEXT, SIGN
 from hepagraph.kg.vocabulary import Band, Measure, Variable
 from hepagraph.ontology.errors import OntologyError
@@ -43,9 +44,17 @@ class Facts:
         return "" if found is None else str(found)
 
     def number(self, node: Node, predicate: URIRef) -> float | None:
-        """Return the first value as a number, or None."""
+        """Return the first value as a number, or None.
+
+        Raises
+        ------
+        OntologyError
+            It is a value of another kind.
+        """
         value = self.one(node, predicate)
-        return float(value.toPython()) if isinstance(value, Literal) else None
+        if not isinstance(value, Literal):
+            return None
+        return checked_number(value.toPython(), local_name(node), local_name(predicate))
 
     def needed(self, node: Node, predicate: URIRef) -> float:
         """Return a number that the individual must have.

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hepagraph.kg.model import Source, Statement
+from hepagraph.kg.numbers import checked_number
 from hepagraph.kg.rules import CONDITION_KINDS, Condition, Rule, RuleBook, RuleSource, leaf_nodes
-from hepagraph.kg.vocabulary import Variable, literal, nodes_of_kind, read_vocabulary, targets
+from hepagraph.kg.vocabulary import Variable, literal, nodes_of_kind, number, read_vocabulary, targets
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class _Reading:
             advice=str(advice),
             rationale=self.graph.nodes[node]["definition"],
             kind=str(kind),
-            priority=int(literal(self.graph, node, "priority", 10**6)),
+            priority=int(number(self.graph, node, "priority", 1e6)),
             grade=str(literal(self.graph, node, "grade", "")).removeprefix("Grade"),
             conditions=conditions,
             sources=tuple(self._cited(node)),
@@ -128,9 +129,9 @@ class _Reading:
             outside=self._states(node, named["outsideState"]) or None,
             variables=() if inside else tuple(read),
             subjects=tuple(self._subjects(node)),
-            low=_number(literal(graph, node, "above")),
-            high=_number(literal(graph, node, "upTo")),
-            factor=float(literal(graph, node, "withinFactor", 1.0)),
+            low=_bound(graph, node, "above"),
+            high=_bound(graph, node, "upTo"),
+            factor=number(graph, node, "withinFactor", 1.0),
             alternatives=tuple(map(self.condition, targets(graph, node, "alternative"))),
         )
 
@@ -192,5 +193,6 @@ class _Reading:
         return f"{label}, {shown}: {statement.figure()}" if shown else f"{label}: {statement.figure()}"
 
 
-def _number(value: object) -> float | None:
-    return None if value is None else float(str(value))
+def _bound(graph: nx.MultiDiGraph[str], node: str, name: str) -> float | None:
+    value = literal(graph, node, name)
+    return None if value is None else checked_number(value, node, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hepagraph.kg.numbers import checked_number
 from hepagraph.kg.vocabulary import literal, nodes_of_kind
 from hepagraph.ontology.errors import OntologyError
 
@@ -84,6 +85,7 @@ def _number(graph: nx.MultiDiGraph[str], node: str, name: str, low: float, high:
     value = literal(graph, node, name)
     if value is None:
         raise OntologyError(f"{node}: lacks {name}; add fl:{name} with a number from {low:g} to {high:g}")
-    if not low <= float(value) <= high:
-        raise OntologyError(f"{node}: {name} = {float(value):g} is not between {low:g} and {high:g}")
-    return float(value)
+    found = checked_number(value, node, name)
+    if not low <= found <= high:
+        raise OntologyError(f"{node}: {name} = {found:g} is not between {low:g} and {high:g}")
+    return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hepagraph.kg.numbers import checked_number
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
@@ -75,10 +77,22 @@ def literal(graph: nx.MultiDiGraph[str], node: str, name: str, default: Any = No
     return values[0] if values else default
 
 
+def number(graph: nx.MultiDiGraph[str], node: str, name: str, default: float) -> float:
+    """Return the first value of a node's numeric property, or the default.
+
+    Raises
+    ------
+    OntologyError
+        The value is no number.
+    """
+    value = literal(graph, node, name)
+    return default if value is None else checked_number(value, node, name)
+
+
 def nodes_of_kind(graph: nx.MultiDiGraph[str], *kinds: str) -> list[str]:
     """Return the nodes of the kinds in the ontology's own order (``fl:order``, then name)."""
     found = [node for node, kind in graph.nodes(data="kind") if kind in kinds]
-    return sorted(found, key=lambda node: (literal(graph, node, "order", 10**6), node))
+    return sorted(found, key=lambda node: (number(graph, node, "order", 1e6), node))
 
 
 def targets(graph: nx.MultiDiGraph[str], node: str, relation: str) -> list[str]:
@@ -89,7 +103,7 @@ def targets(graph: nx.MultiDiGraph[str], node: str, relation: str) -> list[str]:
 def origins(graph: nx.MultiDiGraph[str], node: str, relation: str) -> list[str]:
     """Return the nodes from which the relation leads here, in the ontology's own order."""
     found = [start for start, kinds in graph.pred.get(node, {}).items() if relation in kinds]
-    return sorted(found, key=lambda start: (literal(graph, start, "order", 10**6), start))
+    return sorted(found, key=lambda start: (number(graph, start, "order", 1e6), start))
 
 
 def read_vocabulary(graph: nx.MultiDiGraph[str]) -> dict[str, Variable]:
@@ -127,9 +141,9 @@ def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
         flag = literal(graph, node, "booleanValue")
         if flag is not None:
             booleans[flag] = notation
-        low, high = literal(graph, node, "lowerBound"), literal(graph, node, "upperBound")
-        if low is not None or high is not None:
-            bands.append(Band(notation, float(low or 0), float("inf") if high is None else float(high)))
+        low, high = number(graph, node, "lowerBound", -math.inf), number(graph, node, "upperBound", math.inf)
+        if math.isfinite(low) or math.isfinite(high):
+            bands.append(Band(notation, low if math.isfinite(low) else 0.0, high))
         for sign in targets(graph, node, "expresses"):
             expresses[notation] = sign
         if covered := targets(graph, node, "covers"):
@@ -163,11 +177,11 @@ def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
 def _measure(graph: nx.MultiDiGraph[str], name: str, bands: tuple[Band, ...]) -> Measure | None:
     if not bands:
         return None
-    low, high = literal(graph, name, "minValue", 0), literal(graph, name, "maxValue", "inf")
+    low, high = number(graph, name, "minValue", 0.0), number(graph, name, "maxValue", math.inf)
     return Measure(
         str(literal(graph, name, "caseKey", name)),
         str(literal(graph, name, "unit", "")),
-        float(low),
-        float(high),
+        low,
+        high,
         bands,
     )

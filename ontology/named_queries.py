@@ -105,7 +105,7 @@ def _with_value(text: str, parameter: Parameter, term: str) -> str:
     head, body, tail = text[: match.end()], text[match.end() : end], text[end:]
     projected = any(variable.search(line) for line in head.splitlines() if not line.lstrip().startswith("#"))
     values = f" VALUES ?{parameter.name} {{ {term} }}" if projected else ""
-    return head + values + variable.sub(term, body) + tail
+    return head + values + variable.sub(lambda _: term, body) + tail
 
 
 def _term(query: NamedQuery, parameter: Parameter, value: str, store: Store) -> str:

@@ -104,6 +104,8 @@ def _read_row(where: str, fields: Mapping[str, str], lookup: Lookup) -> tuple[Ro
             continue
         try:
             values = tuple(field_values(column, text, lookup, feature))
+            if not values:
+                raise FieldError(f"{text[:60]!r} has separators and nothing between them")
         except FieldError as error:
             problems.append(Problem("field", f"{where} / {column.name}", *error.args))
             continue

@@ -128,14 +128,19 @@ def plain_iri(text: str) -> str:
 def plain_literal(text: str, datatype: str) -> Plain:
     """Turn a literal into a JSON value by its datatype; reals are rounded to 12 significant digits.
 
+    What is no number of the datatype that it is said to have stays text.
+
     >>> plain_literal("0.50", "http://www.w3.org/2001/XMLSchema#decimal"), plain_literal("a", "")
     (0.5, 'a')
     """
-    if datatype in _INTEGERS:
-        return int(text)
-    if datatype in _REALS:
-        value = float(f"{float(text):.12g}")
-        return value if math.isfinite(value) else text
+    try:
+        if datatype in _INTEGERS:
+            return int(text)
+        if datatype in _REALS:
+            value = float(f"{float(text):.12g}")
+            return value if math.isfinite(value) else text
+    except ValueError:
+        return text
     if datatype == _XSD + "boolean":
         return text in ("true", "1")
     return text

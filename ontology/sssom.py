@@ -22,6 +22,8 @@ FOLDERS = {"ids and labels": "open", "ids only": "id_only", "left out": None}
 LICENCE_COLUMNS = "vocabulary name namespaces licence licence_url read_at read_on handling note".split()
 HEADER = "license mapping_date mapping_set_description mapping_set_id mapping_set_title object_source subject_source"
 PREDICATES = tuple(f"skos:{kind}Match" for kind in ("exact", "close", "broad", "narrow", "related"))
+_ADDRESS = r"[^\x00-\x20\x7f<>\"{}|\\^`\s]+"  # what may stand in an IRI
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*:"
 LABELS = (RDFS.label, SKOS.prefLabel, SKOS.altLabel, SKOS.hiddenLabel, DCTERMS.title)
 
 
@@ -169,6 +171,8 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except FileNotFoundError:
         raise OntologyError(f"{path}: no such file; give the mappings folder") from None
+    except OSError as error:
+        raise OntologyError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise OntologyError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8") from None
 
@@ -186,7 +190,7 @@ def _header(path: Path, lines: Sequence[str]) -> tuple[dict[str, str], dict[str,
         elif item := re.fullmatch(r'#(\w+): ("(?:[^"\\]|\\["\\])+"|[^"\s].*)', line):
             if item[1] not in HEADER.split():
                 raise _error(path, number, f"unknown key {item[1]} in the header", HEADER.split(), item[1])
-            texts[item[1]] = json.loads(item[2]) if item[2].startswith('"') else item[2]
+            texts[item[1]] = json.loads(item[2], strict=False) if item[2].startswith('"') else item[2]
         elif line not in ("#curie_map:", "#see_also:"):
             advice = "write '#key: value', '#  prefix: address' or '#  - address'"
             raise _error(path, number, f"cannot be read as metadata: {line}", advice=advice)
@@ -226,13 +230,16 @@ def _match(path: Path, number: int, row: Mapping[str, str], prefixes: Mapping[st
 
 
 def _iri(path: Path, number: int, curie: str, prefixes: Mapping[str, str]) -> URIRef:
-    parts = re.fullmatch(r"(\w+):([^\s<>\"{}|\\^`]+)", curie)
+    parts = re.fullmatch(rf"(\w+):({_ADDRESS})", curie)
     if not parts:
         raise _error(path, number, f"{curie!r} is not of the form prefix:name")
     if parts[1] not in prefixes:
         advice = "or add it to curie_map in the header"
         raise _error(path, number, f"prefix {parts[1]} is not in curie_map", prefixes, parts[1], advice)
-    return URIRef(prefixes[parts[1]] + parts[2])
+    found = prefixes[parts[1]] + parts[2]
+    if not re.fullmatch(_SCHEME + _ADDRESS, found):
+        raise _error(path, number, f"{curie} stands for {found!r}, which is no address", advice="mend curie_map")
+    return URIRef(found)
 
 
 def _error(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hepagraph.ontology.errors import CaseError, Problem
+from hepagraph.service.reading import parse_json
 
 
 def setting(text: str) -> tuple[str, Any]:
@@ -14,17 +16,23 @@ def setting(text: str) -> tuple[str, Any]:
     Raises
     ------
     CaseError
-        There is no key or no value.
+        There is no key or no value, or the value is JSON that cannot be worked with.
     """
     key, equals, value = (part.strip() for part in text.partition("="))
+    advice = "write key=value, for example size_mm=12"
     if not equals or not key or not value:
-        advice = "write key=value, for example size_mm=12"
         raise CaseError([Problem("type", "--set", f"cannot read {text[:60]!r}", advice=advice)])
     try:
-        return key, json.loads(value)
+        json.loads(value)
+    except RecursionError:
+        pass  # the strict reader says so
     except ValueError:
         words = [word.strip() for word in value.split("|")]
         return key, words if len(words) > 1 else value
+    try:
+        return key, parse_json(value, f"--set {key[:60]}")
+    except CaseError as error:
+        raise CaseError(replace(problem, advice=advice) for problem in error.problems) from None
 
 
 def spelt(key: str, value: Any) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hepagraph.ontology.errors import HepagraphError
 from hepagraph.service.batch_sources import arrow
 
 MANIFEST = "manifest.json"
@@ -36,7 +37,7 @@ class Parts:
         try:
             metadata = pa.parquet.read_schema(self.target).metadata or {}
             return bool(json.loads(metadata[_METADATA])["key"] == self._description["key"])
-        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+        except (OSError, pa.ArrowException, KeyError, RecursionError, TypeError, ValueError):
             return False
 
     def open(self, columns: Sequence[str]) -> set[int]:
@@ -63,10 +64,26 @@ class Parts:
         found = self._manifest().get("columns") if self.checked else None
         return tuple(map(str, found)) if isinstance(found, list) else None
 
-    def read(self, number: int) -> Any:
-        """Return the Arrow table of a finished chunk."""
-        with arrow().ipc.open_file(self._path(number)) as stream:
-            return stream.read_all()
+    def read(self, number: int, schema: Any) -> Any:
+        """Return the Arrow table of a finished chunk.
+
+        Raises
+        ------
+        HepagraphError
+            Something has damaged it, or put another in its place; it is gone then, and the next run makes it anew.
+        """
+        path = self._path(number)
+        try:
+            with arrow().ipc.open_file(path) as stream:
+                found = stream.read_all()
+                found.validate(full=True)
+            sound = found.schema.equals(schema)
+        except arrow().ArrowException:
+            sound = False
+        if not sound:
+            path.unlink(missing_ok=True)
+            raise HepagraphError(f"{path}: was damaged, and is removed; start the command again to go on")
+        return found
 
     def write(self, number: int, table: Any) -> None:
         """Keep the table of a chunk."""
@@ -95,7 +112,7 @@ class Parts:
     def _manifest(self) -> dict[str, Any]:
         try:
             found = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, RecursionError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
 

@@ -82,7 +82,7 @@ def score_file(
     CaseError
         As ``check_file``, for a file that was not checked.
     HepagraphError
-        The result cannot be written.
+        The result cannot be written, or a finished part was damaged.
     """
     parts = Parts(job.target, describe(job, reasoner))
     source = open_source(job.source, names or parts.columns)
@@ -96,7 +96,7 @@ def score_file(
 
         def answer(chunk: Chunk) -> Any:
             if chunk.table is None:
-                return parts.read(chunk.number)
+                return parts.read(chunk.number, scorer.schema)
             table = scorer.score(chunk)
             parts.write(chunk.number, table)
             return table

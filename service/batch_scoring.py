@@ -100,7 +100,7 @@ class ChunkScorer:
         return pa.schema(fields)
 
     def _read(self, table: Any) -> CodedTable:
-        return self._reader.read({name: _column(table[name]) for name in self.findings})
+        return self._reader.read({name: _readable(name, table[name]) for name in self.findings})
 
     def _kept(self, table: Any, name: str) -> Any:
         column = table[name]
@@ -137,13 +137,22 @@ class ChunkChecker:
         chosen = {known[name].name: name for name in names if name in known and name not in self._drop}
         if not chosen:
             return []
-        found = self._reader.read({name: _column(table[name]) for name in chosen.values()})
+        found = self._reader.read({name: _readable(name, table[name]) for name in chosen.values()})
         return [fault.located(chunk.first) for fault in found.faults]
 
 
 def posterior_name(entity: str) -> str:
     """Return the name of the column that holds an entity's posterior."""
     return f"p_{entity}"
+
+
+def _readable(name: str, column: Any) -> Column:
+    """Return a column; one that holds what Python cannot (text that is not UTF-8, far-off dates) is refused."""
+    try:
+        return _column(column)
+    except (arrow().ArrowException, OverflowError, ValueError) as error:
+        what = f"holds what cannot be read: {str(error)[:200]}"
+        raise CaseError([Problem("type", f"column {name}", what)]) from None
 
 
 def _column(column: Any) -> Column:

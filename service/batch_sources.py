@@ -59,6 +59,8 @@ class ParquetSource:
         with _readable(path):
             self._file = arrow().parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
             self.names = tuple(str(name) for name in self._file.schema_arrow.names)
+        if twice := sorted({name for name in self.names if self.names.count(name) > 1}):
+            raise CaseError([Problem("contradiction", path, f"two columns are called {name[:60]!r}") for name in twice])
         self.rows: int | None = int(self._file.metadata.num_rows)
 
     def chunks(self, size: int, names: Sequence[str], skip: Collection[int] = ()) -> Iterator[Chunk]:
@@ -69,7 +71,10 @@ class ParquetSource:
             tables = None if all(part in skip for part in parts) else self._tables(groups, size, names)
             for part in parts:
                 count = min(size, rows - (part - number) * size)
-                table = None if tables is None else next(tables)
+                table = None if tables is None else next(tables, None)
+                if tables is not None and table is None:
+                    what = f"ends before row {first}, and says that it has more"
+                    raise CaseError([Problem("file", self.path, what)])
                 yield Chunk(part, first, None if part in skip else table, count)
                 first += count
             number = parts.stop
@@ -179,7 +184,10 @@ class LinesSource:
 
 def as_text(value: Any) -> str | None:
     """Return a cell of a JSON Lines file that is passed through."""
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair, which UTF-8 lacks, is escaped
 
 
 def _object(line: str, where: str) -> dict[str, Any]:

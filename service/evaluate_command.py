@@ -96,7 +96,12 @@ def read_truth(path: str) -> list[tuple[str, dict[str, str]]]:
         It cannot be read, lacks a column, or a row has more or fewer cells than the head.
     """
     name = "standard input" if path == "-" else path
-    rows = list(csv.reader(io.StringIO(read_text(path, name, "a tab-separated table")), delimiter="\t"))
+    reader = csv.reader(io.StringIO(read_text(path, name, "a tab-separated table"), newline=""), delimiter="\t")
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        what = f"is no row of a table: {error}"
+        raise CaseError([Problem("type", f"{name} line {reader.line_num}", what)]) from None
     head = [cell.strip() for cell in rows[0]] if rows else []
     problems = [
         Problem("missing", f"{name} line 1", f"there is no column {column}", _KNOWN, nearest(column, head))

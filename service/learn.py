@@ -167,8 +167,8 @@ class EntityClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _read(self, table: Any, *, reset: bool) -> CodedTable:
         columns: Mapping[str, Column]
         if is_frame(table):
-            validate_data(self, table, reset=reset, skip_check_array=True)
             columns = frame_columns(table)
+            validate_data(self, table, reset=reset, skip_check_array=True)
         else:
             array = validate_data(self, table, reset=reset, dtype=None, ensure_all_finite="allow-nan")
             columns = array_columns(array, self._names(array.shape[1]))

@@ -112,7 +112,12 @@ def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Call
         @functools.wraps(function)
         def told(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
-                return function(*args, **kwargs)
+                found = function(*args, **kwargs)
+                json.dumps(found, ensure_ascii=False).encode()
+                return found
+            except UnicodeEncodeError as error:
+                what = f"{error.object[error.start]!r} is half a character and cannot be sent"
+                raise ToolError(f"{what}; mend the id or name that holds it") from None
             except CaseError as error:
                 shown = [str(problem) for problem in error.problems[:MANY_PROBLEMS]]
                 if len(error.problems) > len(shown):

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from hepagraph.ontology.errors import CaseError, HepagraphError
+from hepagraph.ontology.errors import CaseError, HepagraphError, printable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,15 +52,23 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             if len(error.problems) > len(shown):
                 click.echo(f"hepagraph: and {len(error.problems) - len(shown)} more problems", err=True)
         except HepagraphError as error:
-            click.echo(f"hepagraph: {error}", err=True)
+            click.echo("\n".join(map(printable, f"hepagraph: {error}".split("\n"))), err=True)
         except UnicodeEncodeError as error:
-            what = f"standard output takes {error.encoding} and cannot show {error.object[error.start]!r}"
-            click.echo(f"hepagraph: {what}; set PYTHONIOENCODING=utf-8, or write to a file with -o", err=True)
+            click.echo(f"hepagraph: {_unwritable(error)}", err=True)
         except BrokenPipeError:
             sys.stderr.close()
         sys.exit(2)
 
     return wrapped
+
+
+def _unwritable(error: UnicodeEncodeError) -> str:
+    """Say which character cannot be written, and what helps; nothing does where it is half of one (a surrogate)."""
+    found = error.object[error.start]
+    if "\ud800" <= found <= "\udfff":
+        return f"{found!r} is half a character and cannot be written; mend the text that holds it"
+    what = f"standard output takes {error.encoding} and cannot show {found!r}"
+    return f"{what}; set PYTHONIOENCODING=utf-8, or write to a file with -o"
 
 
 def write_output(content: str | bytes, output: str | None) -> None:

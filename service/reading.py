@@ -14,10 +14,15 @@ from hepagraph.ontology.errors import CaseError, Problem
 MAXIMUM_BYTES = 64 * 1024 * 1024
 _MANY = 20
 _DIGITS = 300  # a longer whole number may not be a float any more
+_DEPTH = 100  # what is nested deeper than any format needs may be too deep for what works with it later
 
 
 class _DuplicateKeyError(ValueError):
     """The same key stands twice in one JSON object."""
+
+
+class _TooDeepError(ValueError):
+    """An array or object is nested too deeply."""
 
 
 def read_cases(paths: Iterable[str]) -> list[tuple[str, Any]]:
@@ -113,7 +118,7 @@ def parse_json(text: str, where: str) -> Any:
     Raises
     ------
     CaseError
-        It is not JSON, a key stands twice in one object, or a number is none (NaN) or too large.
+        It is not JSON or nested too deeply, a key stands twice in one object, or a number is none (NaN) or too large.
     """
     try:
         return _loads(text)
@@ -122,9 +127,27 @@ def parse_json(text: str, where: str) -> Any:
 
 
 def _loads(text: str) -> Any:
-    return json.loads(
+    found = json.loads(
         text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
     )
+    if text.count("[") + text.count("{") > _DEPTH:
+        _check_depth(found)
+    return found
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(_DEPTH):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                inner += item.values()
+            elif isinstance(item, list):
+                inner += item
+        level = inner
+        if not level:
+            return
+    raise _TooDeepError(f"is nested more than {_DEPTH} levels deep")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,5 +185,6 @@ def _problem(where: str, error: Exception) -> Problem:
         what = "is nested too deeply"
     else:
         what = str(error)[:200]
-    advice = "" if isinstance(error, _DuplicateKeyError) else "give one JSON object, or one a line (JSON Lines)"
+    mended = isinstance(error, _DuplicateKeyError | _TooDeepError | RecursionError)
+    advice = "" if mended else "give one JSON object, or one a line (JSON Lines)"
     return Problem("file", where, what, advice=advice)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hepagraph.inference.evaluation.intervals import published_interval
 from hepagraph.kg import Statement, Variable, read_vocabulary
-from hepagraph.kg.vocabulary import literal, nodes_of_kind, targets
+from hepagraph.kg.vocabulary import literal, nodes_of_kind, number, targets
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _characteristic(
     statements: Mapping[str, Statement],
 ) -> Characteristic:
     parts = targets(graph, node, "caseMix")
-    mix = {targets(graph, p, "mixOf")[0]: float(literal(graph, p, "mixCount", 0)) for p in parts}
+    mix = {targets(graph, p, "mixOf")[0]: number(graph, p, "mixCount", 0.0) for p in parts}
     found = Characteristic(
         id=node,
         label=graph.nodes[node]["label"],
@@ -172,7 +173,7 @@ def _from_statement(
 
 
 def _from_figure(graph: nx.MultiDiGraph[str], name: str, measure: str, complement: bool) -> Published:
-    magnitude, unit = float(literal(graph, name, "magnitude", "nan")), str(literal(graph, name, "unit", ""))
+    magnitude, unit = number(graph, name, "magnitude", math.nan), str(literal(graph, name, "unit", ""))
     share = magnitude / 100 if unit == "%" else magnitude
     if not 0 <= share <= 1:
         raise OntologyError(f"{name}: {magnitude:g} {unit} is no proportion")

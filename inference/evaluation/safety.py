@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hepagraph.inference.evaluation.metrics import Array, Index
+from hepagraph.kg.numbers import checked_number
 from hepagraph.kg.vocabulary import literal, nodes_of_kind
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def read_costly_errors(graph: nx.MultiDiGraph[str]) -> tuple[CostlyError, ...]:
 
 def _number(graph: nx.MultiDiGraph[str], node: str, name: str) -> float | None:
     value = literal(graph, node, name)
-    return None if value is None else float(value)
+    return None if value is None else checked_number(value, node, name)
 
 
 def count_errors(

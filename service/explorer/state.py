@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hepagraph.ontology.errors import CaseError, Problem
+from hepagraph.ontology.errors import CaseError
 from hepagraph.service.explorer.fields import PATIENT, read_form
 from hepagraph.service.explorer.selections import LesionChoices, Selections, chosen_in, write_case
 from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
+from hepagraph.service.reading import parse_json
 
 if TYPE_CHECKING:
     from hepagraph.inference.case import Case
@@ -154,14 +154,9 @@ class ExplorerState:
         Raises
         ------
         CaseError
-            The text is no JSON, or no case; then nothing has changed.
+            The text is no JSON that can be worked with, or no case; then nothing has changed.
         """
-        try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise CaseError([Problem("type", where, f"this is no JSON: {error.msg}")]) from None
-        self._start = chosen_in(data, self.reasoner)
+        self._start = chosen_in(parse_json(text, "the case"), self.reasoner)
         self.reset()
 
     def reset(self) -> None:

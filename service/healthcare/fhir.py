@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, MissingExtraError, Problem
@@ -128,7 +129,29 @@ def _problems(bundle: Mapping[str, Any], version: str) -> list[Problem]:
             where = ".".join(str(part) for part in one["loc"])
             problems.append(Problem("fhir", f"{version} Bundle.{where}", one["msg"]))
         return problems
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # It looks the type of an inner resource up, and fails in these ways where there is none of the name.
+        what = f"holds what cannot be checked: {str(error)[:100]}"
+        return _unknown_types(bundle, version) or [Problem("fhir", f"{version} Bundle", what)]
     return []
+
+
+def _unknown_types(bundle: Mapping[str, Any], version: str) -> list[Problem]:
+    entries = bundle.get("entry")
+    found = []
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        kind = resource.get("resourceType") if isinstance(resource, dict) else None
+        if kind is not None and not _is_type(kind, version):
+            where = f"{version} Bundle.entry.{number}.resource.resourceType"
+            found.append(Problem("fhir", where, f"{str(kind)[:60]!r} is no type of resource"))
+    return found[:_MANY]
+
+
+def _is_type(kind: Any, version: str) -> bool:
+    if not isinstance(kind, str) or not kind.isidentifier():
+        return False
+    return find_spec(f"fhir.resources{_PACKAGE[version]}.{kind.lower()}") is not None
 
 
 def check_version(version: str) -> None:
