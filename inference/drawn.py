@@ -21,11 +21,13 @@ from hepagraph.inference.engine.rows import Rows, Stack, stack_of
 from hepagraph.inference.network import ENTITY, SUBTYPE, Network
 from hepagraph.inference.priors import entity_table, subtype_table
 from hepagraph.inference.stopping import stop_if_over
+from hepagraph.ontology.locks import ForkSafeLock
 
 Array = NDArray[np.float64]
 TOGETHER = 50  # draws whose weights are worked on at a time
 KEPT_SETS = 4  # of draws: all uncertainty, and each part alone
 Kept = Mapping[str, NDArray[np.int64]]
+_DRAWING = ForkSafeLock()  # two threads that miss the same draws would both make them
 
 
 def drawn_rows(
@@ -102,12 +104,14 @@ def _drawn_tables(
     while len(skeleton.draws) >= KEPT_SETS and key not in skeleton.draws:
         skeleton.draws.pop(next(iter(skeleton.draws)), None)
     found = skeleton.draws.setdefault(key, {})
-    missing = [name for name in names if name not in found]
-    made = draw_tables(skeleton.reconciliation, missing, seed, draws, parts, skeleton.policy.interval_widening)
-    for name, table in made.items():
-        if name in skeleton.contexts:  # the make-up of the patients is given, not estimated
-            table[:, -1] = skeleton.values[name][-1]
-        found[name] = table
+    if not all(name in found for name in names):
+        with _DRAWING:
+            missing = [name for name in names if name not in found]
+            made = draw_tables(skeleton.reconciliation, missing, seed, draws, parts, skeleton.policy.interval_widening)
+            for name, table in made.items():
+                if name in skeleton.contexts:  # the make-up of the patients is given, not estimated
+                    table[:, -1] = skeleton.values[name][-1]
+                found[name] = table
     return {name: found[name] for name in names}
 
 

@@ -12,7 +12,7 @@ from hepagraph.inference.ledger import Entry, Ledger
 from hepagraph.inference.most_probable import Explanation
 from hepagraph.inference.result import NOTICE
 from hepagraph.ontology.errors import printable
-from hepagraph.service.text import percent
+from hepagraph.service.text import in_words, percent
 
 _WIDTH = 12
 _LEAST = 0.05
@@ -36,7 +36,7 @@ def explained_text(case: str, lesions: Sequence[Explained], labels: Mapping[str,
     blocks = [f"Case {printable(case)}"]
     for lesion in lesions:
         lines = [
-            *_ledger(lesion.ledger, labels),
+            *ledger_lines(lesion.ledger, labels),
             "  the best story of each entity, and the probability of all of it at once",
         ]
         lines += [f"    {explanation_text(found, labels)}" for found in lesion.explanations[:3]]
@@ -50,7 +50,8 @@ def explanation_text(found: Explanation, labels: Mapping[str, str]) -> str:
     return f"{percent(found.probability):>8}  {labels.get(found.subtype, found.subtype)}: {through}"
 
 
-def _ledger(ledger: Ledger, labels: Mapping[str, str]) -> list[str]:
+def ledger_lines(ledger: Ledger, labels: Mapping[str, str]) -> list[str]:
+    """Return a lesion's ledger, line by line; states are said by their labels under ``variable=state``, if any."""
     rival = "all the others" if ledger.against is None else labels.get(ledger.against, ledger.against)
     lines = [f"Lesion {printable(ledger.lesion)}: {labels.get(ledger.entity, ledger.entity)} against {rival}"]
     lines.append(f"  odds {odds(ledger.before)} before any of this, {odds(ledger.after)} after all of it")
@@ -110,13 +111,13 @@ def path_text(path: Sequence[Link], labels: Mapping[str, str]) -> str:
 
 
 def _entry(entry: Entry, own: str, labels: Mapping[str, str]) -> list[str]:
-    given = printable(entry.given.replace("_", " "))
+    given = printable(in_words(entry.variable, entry.given, labels))
     line = f"    {times(entry.weight):<{_WIDTH}}{entry.label}" + (f": {given}" if given else "")
     if entry.mechanisms:
         line += f"  (through {', '.join(labels.get(m, m) for m in entry.mechanisms[:2])})"
     lines = [line, *(f"{'':{_WIDTH + 4}}{words}" for words in [path_text(entry.path, labels)] if words)]
     for flip in entry.flips[:1]:
-        state = flip.state.replace("_", " ")
+        state = in_words(entry.variable, flip.state, labels)
         lines.append(
             f"{'':{_WIDTH + 4}}were it {state}: {labels.get(flip.entity, flip.entity)} {percent(flip.probability)}"
         )

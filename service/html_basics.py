@@ -6,7 +6,6 @@ Fragments hold no script and load nothing; ``data/parts.css`` gives them their l
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +14,13 @@ from urllib.parse import quote
 from hepagraph.kg.model import Source, Statement
 from hepagraph.ontology.errors import printable
 from hepagraph.service.evaluation_charts import escape
-from hepagraph.service.text import percent
+from hepagraph.service.text import in_words, percent
 
 if TYPE_CHECKING:
     from hepagraph.inference.reasoner import Reasoner
 
 Labels = Mapping[str, str]
 Cite = Callable[[Statement], str]
-_NUMBER = r"[0-9.]+(e[+-]?[0-9]+)?"
 DATA = Path(__file__).resolve().parent / "data"
 
 
@@ -55,20 +53,8 @@ def text(value: object) -> str:
 
 
 def said(variable: str, given: str, labels: Labels) -> str:
-    """Return what a case says of a variable as HTML text: states by their labels (see ``spoken``), or as spelt.
-
-    >>> said("edge", "sharp_1 or none", {"edge=sharp_1": "very sharp"}), said("edge", "sharp_1 0.8, none 1", {})
-    ('very sharp or none', 'sharp 1 (0.8), none (1)')
-    """
-    pieces = re.split("( or |, )", given)
-    return text("".join(piece if place % 2 else _said(variable, piece, labels) for place, piece in enumerate(pieces)))
-
-
-def _said(variable: str, piece: str, labels: Labels) -> str:
-    spelling, blank, weight = piece.rpartition(" ")
-    likelihood = f" ({weight})" if blank and re.fullmatch(_NUMBER, weight) else ""
-    state = spelling if likelihood else piece
-    return labels.get(f"{variable}={state}", state.replace("_", " ")) + likelihood
+    """Return what a case says of a variable as HTML text: states by their labels (see ``spoken``), or as spelt."""
+    return text(in_words(variable, given, labels))
 
 
 def spoken(reasoner: Reasoner) -> dict[str, str]:
@@ -177,6 +163,22 @@ def source_links(source: Source) -> list[str]:
     if source.pmid:
         found.append(_link(f"https://pubmed.ncbi.nlm.nih.gov/{quote(source.pmid, safe='')}/", f"PMID {source.pmid}"))
     return found
+
+
+def short_html(short: str) -> str:
+    """Return a source that is given in short (``Source.short``) as HTML, its DOI or PubMed number linked.
+
+    >>> short_html("Smith J 2020, PMID 12")
+    'Smith J 2020, <a href="https://pubmed.ncbi.nlm.nih.gov/12/" rel="noreferrer">PMID 12</a>'
+    """
+    who, comma, where = short.rpartition(", ")
+    if comma and where.startswith("doi:"):
+        source = Source("", who, doi=where.removeprefix("doi:"))
+    elif comma and where.startswith("PMID "):
+        source = Source("", who, pmid=where.removeprefix("PMID "))
+    else:
+        return text(short)
+    return f"{text(who)}, {source_links(source)[0]}"
 
 
 def _link(address: str, shown: str) -> str:

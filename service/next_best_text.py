@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from hepagraph.inference.next_best import Look, NextBest, PerfectTest, Protocol
 from hepagraph.inference.result import NOTICE
 from hepagraph.ontology.errors import printable
-from hepagraph.service.text import percent
+from hepagraph.service.text import in_words, percent
 
 
 def next_best_text(case: str, lesions: Sequence[NextBest], labels: Mapping[str, str], *, top: int = 5) -> str:
     """Return the ranking for a case's lesions."""
     blocks = [f"Case {printable(case)}"]
-    blocks += ["\n".join(_lesion(lesion, labels, top)) for lesion in lesions]
+    blocks += ["\n".join(next_best_lines(lesion, labels, top=top)) for lesion in lesions]
     return "\n\n".join([*blocks, NOTICE]) + "\n"
 
 
-def _lesion(lesion: NextBest, labels: Mapping[str, str], top: int) -> list[str]:
+def next_best_lines(lesion: NextBest, labels: Mapping[str, str], *, top: int = 5) -> list[str]:
+    """Return a lesion's ranking, line by line; states are said by their labels under ``variable=state``, if any."""
     leading = labels.get(lesion.leading, lesion.leading)
     lines = [
         f"Lesion {printable(lesion.lesion)}: {leading} on top; "
@@ -67,14 +68,15 @@ def _look(look: Look, labels: Mapping[str, str]) -> list[str]:
     changes = f"another answer in {percent(look.chance_of_change)}"
     lines = [f"    {look.information:.2f} bits  {look.label}; {changes}{_priced(look.saving)}"]
     for state, probability, entity in look.outcomes[:3]:
-        lines.append(f"               {state.replace('_', ' ')} ({percent(probability)}): {labels.get(entity, entity)}")
+        said = in_words(look.variable, state, labels)
+        lines.append(f"               {said} ({percent(probability)}): {labels.get(entity, entity)}")
     return lines
 
 
 def _protocol(protocol: Protocol, labels: Mapping[str, str]) -> str:
-    agent = f", {protocol.agent.replace('_', ' ')}" if protocol.agent else ""
+    agent = f", {in_words('exam', protocol.agent, labels)}" if protocol.agent else ""
     shows = ", ".join(labels.get(name, name) for name in protocol.findings)
-    name = f"{protocol.modality.replace('_', ' ')}{agent}: {shows}"
+    name = f"{in_words('exam', protocol.modality, labels)}{agent}: {shows}"
     return f"    {protocol.information:.2f} bits  {name}{_priced(protocol.saving, protocol.burden)}"
 
 

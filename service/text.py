@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from hepagraph.inference.result import NOTICE, CaseResult, LesionResult, Reason
 from hepagraph.ontology.errors import printable
 
 _WIDTH = 30
+_NUMBER = r"[0-9.]+(e[+-]?[0-9]+)?"
 
 
 def percent(probability: float) -> str:
@@ -22,15 +24,37 @@ def percent(probability: float) -> str:
     return "< 0.1 %" if probability < 0.001 else f"{100 * probability:.1f} %"
 
 
+def in_words(variable: str, given: str, labels: Mapping[str, str]) -> str:
+    """Return what a case says of a variable: states by their labels under ``variable=state``, or as they are spelt.
+
+    >>> in_words("edge", "sharp_1 or none", {"edge=sharp_1": "very sharp"}), in_words("edge", "sharp_1 0.8, none 1", {})
+    ('very sharp or none', 'sharp 1 (0.8), none (1)')
+    """
+    pieces = re.split("( or |, )", given)
+    return "".join(piece if place % 2 else _in_words(variable, piece, labels) for place, piece in enumerate(pieces))
+
+
+def _in_words(variable: str, piece: str, labels: Mapping[str, str]) -> str:
+    spelling, blank, weight = piece.rpartition(" ")
+    likelihood = f" ({weight})" if blank and re.fullmatch(_NUMBER, weight) else ""
+    state = spelling if likelihood else piece
+    return labels.get(f"{variable}={state}", state.replace("_", " ")) + likelihood
+
+
 def case_text(result: CaseResult, labels: Mapping[str, str], *, reasons: int = 4) -> str:
     """Return the answer to a case: bars, subtype and mechanisms, reasons with their sources, warnings."""
     blocks = [f"Case {printable(result.id)}"]
-    blocks += ["\n".join(_lesion(lesion, labels, reasons)) for lesion in result.lesions]
-    model = f"hepagraph {result.model['version']}, ontology {result.model['ontology_sha256'][:12]}. {NOTICE}"
-    return "\n\n".join([*blocks, model]) + "\n"
+    blocks += ["\n".join(lesion_lines(lesion, labels, reasons=reasons)) for lesion in result.lesions]
+    return "\n\n".join([*blocks, model_text(result.model)]) + "\n"
 
 
-def _lesion(lesion: LesionResult, labels: Mapping[str, str], reasons: int) -> list[str]:
+def model_text(model: Mapping[str, str]) -> str:
+    """Return which model answered, and what it is not."""
+    return f"hepagraph {model['version']}, ontology {model['ontology_sha256'][:12]}. {NOTICE}"
+
+
+def lesion_lines(lesion: LesionResult, labels: Mapping[str, str], *, reasons: int = 4) -> list[str]:
+    """Return the answer for a lesion, line by line, with the first of its reasons."""
     lines = [f"Lesion {printable(lesion.id)}"]
     ranked = sorted(lesion.posterior.items(), key=lambda item: -item[1])
     width = max(len(labels.get(entity, entity)) for entity, _ in ranked)

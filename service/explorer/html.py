@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from hepagraph.inference.result import NOTICE, LesionResult, ResultWarning
-from hepagraph.service.explorer.fields import EXAM, PATIENT, Field, Group
-from hepagraph.service.explorer.saying import stated
+from hepagraph.service.explorer.fields import LESION, Field, Group
+from hepagraph.service.explorer.saying import Stated, stated
 from hepagraph.service.explorer.selections import Selections
 from hepagraph.service.explorer.state import ExplorerState, Kept
 from hepagraph.service.explorer.troubles import Trouble
@@ -15,7 +15,6 @@ from hepagraph.service.html_basics import chance, fragment, named, place, table,
 
 Labels = Mapping[str, str]
 _BLOCKS = 16
-_PATIENT, _EXAM = "Patient", "Examinations"
 
 
 def bars_html(state: ExplorerState) -> str:
@@ -135,20 +134,17 @@ def differences(first: Kept, second: Kept, state: ExplorerState) -> list[str]:
 
 def _all_values(kept: Kept, state: ExplorerState) -> dict[str, str]:
     """Return what is counted of a scenario, as text by a name that no other value has."""
-    parts = _chosen(kept.selections, state)
-    alone = len(kept.selections.lesions) == 1
+    several = len(kept.selections.lesions) > 1
     return {
-        name if title in (_PATIENT, _EXAM) or alone else f"{title} {name}": said
-        for title, found in parts.items()
-        for name, said in found.items()
+        f"{part.id} {name}" if several and part.kind == LESION else name: said
+        for part in _counted(kept.selections, state)
+        for name, said in part.values.items()
     }
 
 
-def _chosen(selections: Selections, state: ExplorerState) -> dict[str, dict[str, str]]:
-    """Return what is counted, as text by label, for the patient, the examinations and every lesion by its id."""
-    titles = {PATIENT: _PATIENT, EXAM: _EXAM}
-    counted = state.visibility.counted(selections)
-    return {titles.get(part.kind, part.id): dict(part.values) for part in stated(counted, state.form)}
+def _counted(selections: Selections, state: ExplorerState) -> Iterator[Stated]:
+    """Yield what is counted, as text by label, for the patient, the examinations and every lesion."""
+    yield from stated(state.visibility.counted(selections), state.form)
 
 
 def case_html(state: ExplorerState) -> str:
@@ -170,10 +166,9 @@ def text_lines(written: str) -> str:
 def snapshot_html(state: ExplorerState) -> str:
     """Return what is chosen and the answer as plain tables, which read well without a style sheet or a kernel."""
     parts = []
-    for title, found in _chosen(state.selections, state).items():
-        said = "; ".join(f"{text(name)}: {text(value)}" for name, value in found.items())
-        head = title if title in (_PATIENT, _EXAM) else f"Lesion {title}"
-        parts.append(f"<p><b>{text(head)}</b>: {said or 'nothing is stated'}</p>")
+    for part in _counted(state.selections, state):
+        said = "; ".join(f"{text(name)}: {text(value)}" for name, value in part.values.items())
+        parts.append(f"<p><b>{text(part.title)}</b>: {said or 'nothing is stated'}</p>")
     waiting = state.waiting()
     if waiting:
         kept = ", ".join(

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from hepagraph.inference.case import NOT_ASSESSABLE
 from hepagraph.ontology.errors import CaseError, Problem, nearest
 from hepagraph.service.explorer.fields import Field, Form, read_form
+from hepagraph.service.explorer.restoring import Restoring
 from hepagraph.service.explorer.saying import stated
-from hepagraph.service.explorer.selections import LesionChoices, Selections, Values, read_selections, write_case
+from hepagraph.service.explorer.selections import LesionChoices, Selections, Values, chosen_in, write_case
 from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
 
@@ -38,17 +39,20 @@ class RemoteForm:
         return cls(reasoner, read_form(reasoner))
 
     def to_dict(self) -> Json:
-        """Return everything that can be chosen, with labels; the entities of every differential, with labels."""
+        """Return the model, everything that can be chosen, and the entities of every differential, all with labels."""
         network, form = self.reasoner.network, self.form
         names = dict.fromkeys(name for members in network.differentials.values() for name in members)
         return {
-            "version": self.reasoner.model["version"],
+            "model": dict(self.reasoner.model),
             "not_assessable": NOT_ASSESSABLE,
             "patient": [_field(field) for field in form.patient],
             "exam": [_field(field) for field in form.exam],
             "lesion": [_field(field) for field in form.lesion],
             "groups": [{"title": g.title, "fields": [_field(field) for field in g.fields]} for g in form.groups],
-            "labels": {name: network.labels.get(name, name) for name in [*names, *network.states["subtype"]]},
+            "labels": {
+                name: network.labels.get(name, name)
+                for name in [*names, *network.states["subtype"], *network.differentials]
+            },
             "differentials": {name: list(members) for name, members in network.differentials.items()},
             "default_differential": network.default_differential,
         }
@@ -61,14 +65,7 @@ class RemoteForm:
         CaseError
             The case is bad.
         """
-        self.reasoner.read(case)
-        found = read_selections(case, self.reasoner.reader.variables, self.reasoner.compiled.patient_level)
-        return {
-            "id": found.id,
-            "patient": dict(found.patient),
-            "exams": [dict(exam) for exam in found.exams],
-            "lesions": [{"id": lesion.id, "values": dict(lesion.values)} for lesion in found.lesions],
-        }
+        return choices_json(chosen_in(case, self.reasoner))
 
     def check(self, chosen: Any) -> Json:
         """Return what follows from choices before anything is computed.
@@ -110,6 +107,23 @@ class RemoteForm:
             },
         }
 
+    def restore(self, chosen: Any, differential: str | None = None) -> Json:
+        """Return what of choices that were made elsewhere is known here, and in words what is not.
+
+        Raises
+        ------
+        CaseError
+            They are not of the form that the module's head gives.
+        """
+        restoring = Restoring(self.form, self.reasoner.reader)
+        found = self._selections(restoring.choices(chosen))
+        network = self.reasoner.network
+        return {
+            "chosen": choices_json(found),
+            "differential": restoring.differential(differential, network.differentials, network.default_differential),
+            "left_out": restoring.left_out(),
+        }
+
     def _bands(self, values: Values) -> dict[str, str]:
         """Return the states that numbers stand for."""
         found = {}
@@ -146,6 +160,16 @@ class RemoteForm:
         if problems:
             raise CaseError(problems)
         return Selections(name, patient, tuple(listed), tuple(read))
+
+
+def choices_json(selections: Selections) -> Json:
+    """Return choices in the form that the module's head gives."""
+    return {
+        "id": selections.id,
+        "patient": dict(selections.patient),
+        "exams": [dict(exam) for exam in selections.exams],
+        "lesions": [{"id": lesion.id, "values": dict(lesion.values)} for lesion in selections.lesions],
+    }
 
 
 def _field(field: Field) -> Json:

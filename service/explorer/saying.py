@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from hepagraph.service.explorer.fields import EXAM, LESION, PATIENT, Form
 from hepagraph.service.explorer.selections import Selections
 
+_TITLES = {PATIENT: "Patient", EXAM: "Examinations"}
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:
@@ -16,6 +18,11 @@ class Stated:
     kind: str
     id: str
     values: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        """What the values are of, as a heading."""
+        return _TITLES.get(self.kind) or f"Lesion {self.id}"
 
 
 def stated(counted: Selections, form: Form) -> Iterator[Stated]:

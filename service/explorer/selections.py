@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hepagraph.inference.case import NOT_ASSESSABLE
 from hepagraph.kg import Variable
+
+if TYPE_CHECKING:
+    from hepagraph.inference.reasoner import Reasoner
 
 Values = Mapping[str, Any]
 Variables = Mapping[str, Variable]
@@ -62,11 +65,16 @@ def with_value(values: Values, name: str, value: Any) -> dict[str, Any]:
     return rest if value is None else {**rest, name: value}
 
 
-def read_selections(data: Mapping[str, Any], variables: Variables, shared: tuple[str, ...]) -> Selections:
-    """Return the selections of a case's JSON value, which a reader has accepted.
+def chosen_in(data: Any, reasoner: Reasoner) -> Selections:
+    """Return the selections of a case's JSON value; what one lesion says of the patient holds for all.
 
-    ``shared`` names the features that describe the patient: what one lesion says of them holds for all.
+    Raises
+    ------
+    CaseError
+        The case is bad.
     """
+    reasoner.read(data)
+    variables, shared = reasoner.reader.variables, reasoner.compiled.patient_level
     exams = data.get("exam") or []
     lesions = [
         LesionChoices(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hepagraph.ontology.errors import CaseError, Problem
+from hepagraph.ontology.errors import CaseError
 from hepagraph.service.explorer.fields import PATIENT, read_form
-from hepagraph.service.explorer.selections import LesionChoices, Selections, read_selections, write_case
+from hepagraph.service.explorer.selections import LesionChoices, Selections, chosen_in, write_case
 from hepagraph.service.explorer.troubles import Trouble, read_troubles
 from hepagraph.service.explorer.visibility import Visibility
 from hepagraph.service.reading import parse_json
@@ -72,7 +71,7 @@ class ExplorerState:
         self.form = read_form(reasoner)
         self.fields = {field.name: field for field in self.form.fields()}
         self.visibility = Visibility(reasoner.reader)
-        self.selections = self._start = self._read(_NOTHING if case is None else case)
+        self.selections = self._start = chosen_in(_NOTHING if case is None else case, reasoner)
         self.position = 0
         self.before: Answer | None = None
         self.scenarios: tuple[Kept, ...] = ()
@@ -157,14 +156,7 @@ class ExplorerState:
         CaseError
             The text is no JSON that can be worked with, or no case; then nothing has changed.
         """
-        try:
-            json.loads(text)
-        except json.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            raise CaseError([Problem("type", where, f"this is no JSON: {error.msg}")]) from None
-        except (RecursionError, ValueError):
-            pass  # the strict reader says so
-        self._start = self._read(parse_json(text, "the case"))
+        self._start = chosen_in(parse_json(text, "the case"), self.reasoner)
         self.reset()
 
     def reset(self) -> None:
@@ -207,10 +199,6 @@ class ExplorerState:
         self.scenarios = ()
 
     # -- helpers ----------------------------------------------------------------------------------------------------
-
-    def _read(self, data: Any) -> Selections:
-        self.reasoner.read(data)
-        return read_selections(data, self.reasoner.reader.variables, self.reasoner.compiled.patient_level)
 
     def _change(self, selections: Selections) -> None:
         if selections == self.selections:

@@ -24,11 +24,11 @@ def read_troubles(problems: Iterable[Problem], reader: CaseReader, fields: dict[
 
 
 def _trouble(problem: Problem, reader: CaseReader, fields: dict[str, Field]) -> Trouble:
-    advice = f"; {problem.advice}" if problem.advice else ""
     for first, state, second, other in reader.exclusions:
         if problem.what == f"{first}: {state} excludes {second}: {other}":
             a, b = fields[first], fields[second]
-            return Trouble(f"{a.label}: {a.said(state)} excludes {b.label}: {b.said(other)}{advice}", (first, second))
+            return Trouble(f"{a.label}: {a.said(state)} excludes {b.label}: {b.said(other)}", (first, second))
+    advice = f"; {problem.advice}" if problem.advice else ""
     owners = {v.name: v.name for v in reader.variables.values()}
     owners |= {v.measure.key: v.name for v in reader.variables.values() if v.measure is not None}
     place = problem.where.rsplit(" / ", 1)[-1].removeprefix("finding ")

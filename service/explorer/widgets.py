@@ -31,21 +31,13 @@ _NARROW = ("", "hepagraph-one", "hepagraph-two")
 class Explorer:
     """A case to play with: every click is answered at once, and nothing that was chosen is lost.
 
-    Put it last in a cell. Where no kernel runs, the notebook shows its picture that stands still.
-
-    Parameters
-    ----------
-    case
-        The JSON value of the case to start with; None: nothing is stated.
-    differential
-        The name of a differential of the ontology; None: the default.
+    Put it last in a cell. Where no kernel runs, the notebook shows its picture that stands still. It takes what
+    ``ExplorerState`` takes, and raises what that raises.
 
     Raises
     ------
     MissingExtraError
         ipywidgets is not installed.
-    CaseError
-        The case is bad, or the differential is not known.
 
     Examples
     --------

@@ -38,13 +38,14 @@ FRAME = {
     "cross-origin-opener-policy": "same-origin",
 }
 OBJECT: Json = {"type": "object"}
+WRITTEN: Json = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 HTML: Json = {"type": "object", "properties": {"html": {"type": "string"}}, "required": ["html"]}
 TEXT: Json = {"type": "string"}
-LOOKS = 5  # how many findings and examinations to look at next are shown
 
 # What each question about choices takes; the first is needed.
 READ = {"case": OBJECT}
 CHECK = {"chosen": OBJECT}
+RESTORE = {"chosen": OBJECT, "differential": TEXT}
 NEXT = {"case": OBJECT, "lesion": TEXT, "differential": TEXT}
 REASONS = {**NEXT, "entity": TEXT, "against": TEXT}
 
@@ -95,8 +96,10 @@ def page_router(doors: Doors, settings: Settings) -> APIRouter:
 
     ask("read", "What a case chooses", READ, lambda given: form.read(given["case"]), OBJECT)
     ask("check", "What follows from choices", CHECK, lambda given: form.check(given["chosen"]), OBJECT)
+    ask("restore", "What of the choices of a link is known here", RESTORE, lambda given: form.restore(**given), OBJECT)
     ask("reasons", "The ledger as HTML", REASONS, lambda given: _reasons(form, **given), HTML)
     ask("next", "What to look at next, as HTML", NEXT, lambda given: _next(form, **given), HTML)
+    ask("text", "Case and answer as plain text", REASONS, lambda given: _text(form, **given), WRITTEN)
     return router
 
 
@@ -137,22 +140,30 @@ def _reasons(
 ) -> Json:
     from hepagraph.inference.ledger import explain
     from hepagraph.service.explorer.remote import moved_styles
-    from hepagraph.service.html_parts import ledger_html, spoken
+    from hepagraph.service.html_basics import short_html
+    from hepagraph.service.html_parts import cited, ledger_html, spoken
 
     reasoner = form.reasoner
     read = reasoner.read(case)
     ledger = explain(reasoner, read, lesion=lesion, differential=differential, entity=entity, against=against)[0]
-    return {"html": moved_styles(ledger_html(ledger, spoken(reasoner)))}
+    return {"html": moved_styles(ledger_html(ledger, spoken(reasoner), cited, short_html))}
 
 
 def _next(form: RemoteForm, case: Json, *, lesion: str | None = None, differential: str | None = None) -> Json:
     from hepagraph.inference.next_best import next_best
     from hepagraph.service.explorer.remote import moved_styles
+    from hepagraph.service.explorer.writing import LOOKS
     from hepagraph.service.html_parts import next_best_html, spoken
 
     reasoner = form.reasoner
     found = next_best(reasoner, reasoner.read(case), lesion=lesion, differential=differential)[0]
     return {"html": moved_styles(next_best_html(found, spoken(reasoner), top=LOOKS))}
+
+
+def _text(form: RemoteForm, case: Json, **options: str) -> Json:
+    from hepagraph.service.explorer.writing import answer_text
+
+    return {"text": answer_text(form.reasoner, form.form, case, **options)}
 
 
 def _given(body: Any, parts: Mapping[str, Json]) -> Json:

@@ -126,7 +126,9 @@ def _posts() -> Iterator[tuple[str, str, Callable[[World], Iterator[bytes]], int
     yield "/v1/response", "application/json", partial(_json_bodies, "response"), 30
     yield "/v1/form/read", "application/json", lambda world: json_of([{"case": world.case}]), 100
     yield "/v1/form/check", "application/json", _chosen, 100
+    yield "/v1/form/restore", "application/json", partial(_chosen, differential="three"), 100
     asked = {"lesion": "L1", "differential": "three"}
+    yield "/v1/form/text", "application/json", lambda world: json_of([{"case": world.case, **asked}]), 40
     yield (
         "/v1/form/reasons",
         "application/json",
@@ -146,9 +148,9 @@ def _json_bodies(name: str, world: World) -> Iterator[bytes]:
     return json_of(_bodies(world, name))
 
 
-def _chosen(world: World) -> Iterator[bytes]:
+def _chosen(world: World, **more: str) -> Iterator[bytes]:
     chosen = _server(world).client.post("/v1/form/read", json={"case": world.case}).json()
-    return json_of([{"chosen": chosen}])
+    return json_of([{"chosen": chosen, **more}])
 
 
 def _feedback_bodies(world: World) -> Iterator[bytes]:

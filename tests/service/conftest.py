@@ -1,10 +1,12 @@
-"""A strict reader of the pages that hepagraph writes, and a report for it to read."""
+"""A strict reader of the pages that hepagraph writes, a report for it to read, a browser, and a case to play with."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ from hepagraph.service.doors import Doors
 from hepagraph.service.report_gathering import gather
 from hepagraph.service.report_page import report_page
 
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-component-update --disable-sync".split()
 VOID = {"meta", "br", "line", "circle", "rect", "polyline"}
 PHRASING = {"a", "b", "br", "code", "i", "small", "span"}
 CHILDREN = {  # what may stand directly within
@@ -131,3 +135,27 @@ def page(several: Path, reasoner: Reasoner, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("page") / "page.html"
     path.write_text(report_page(found, reasoner, book), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def told(data: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((data / "explorer.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def start(told: dict[str, Any], root: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "examples" / told["start"]).read_text(encoding="utf-8"))
+    return found

@@ -24,18 +24,6 @@ from hepagraph.service.explorer.outlook import Job, Worker
 from hepagraph.service.text import percent
 
 
-@pytest.fixture(scope="module")
-def told(data: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((data / "explorer.json").read_text(encoding="utf-8"))
-    return found
-
-
-@pytest.fixture(scope="module")
-def start(told: dict[str, Any], root: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((root / "examples" / told["start"]).read_text(encoding="utf-8"))
-    return found
-
-
 @pytest.fixture
 def state(reasoner: Reasoner, start: dict[str, Any]) -> ExplorerState:
     return ExplorerState(reasoner, start)

@@ -56,18 +56,6 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def told(data: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((data / "explorer.json").read_text(encoding="utf-8"))
-    return found
-
-
-@pytest.fixture(scope="module")
-def start(told: dict[str, Any], root: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((root / "examples" / told["start"]).read_text(encoding="utf-8"))
-    return found
-
-
-@pytest.fixture(scope="module")
 def lab(start: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Start JupyterLab on loopback, with folders, port and token of its own, and end what was started."""
     folder = tmp_path_factory.mktemp("lab")

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from hepagraph.inference import Reasoner
+from hepagraph.inference.result import NOTICE
 from hepagraph.ontology.errors import CaseError
 from hepagraph.service.explorer import ExplorerState
 from hepagraph.service.explorer.remote import RemoteForm, moved_styles
+from hepagraph.service.explorer.restoring import MOST
+from hepagraph.service.explorer.writing import answer_text
 from hepagraph.service.html_parts import ledger_html
 
 Json = dict[str, Any]
@@ -20,18 +23,6 @@ Json = dict[str, Any]
 @pytest.fixture(scope="module")
 def form(reasoner: Reasoner) -> RemoteForm:
     return RemoteForm.of(reasoner)
-
-
-@pytest.fixture(scope="module")
-def told(data: Path) -> Json:
-    found: Json = json.loads((data / "explorer.json").read_text(encoding="utf-8"))
-    return found
-
-
-@pytest.fixture(scope="module")
-def start(told: Json, root: Path) -> Json:
-    found: Json = json.loads((root / "examples" / told["start"]).read_text(encoding="utf-8"))
-    return found
 
 
 def test_the_form_is_that_of_the_explorer(form: RemoteForm, reasoner: Reasoner) -> None:
@@ -137,3 +128,68 @@ def test_fragments_lose_their_inline_styles_and_nothing_else(reasoner: Reasoner,
     assert ' style="' in html
     assert ' style="' not in moved
     assert moved.replace(' data-style="', ' style="') == html
+
+
+def test_what_was_chosen_here_is_restored_whole(form: RemoteForm, examples: list[Path], told: Json) -> None:
+    for path in examples:
+        chosen = form.read(json.loads(path.read_text(encoding="utf-8")))
+        for name in form.reasoner.network.differentials:
+            assert form.restore(chosen, name) == {"chosen": chosen, "differential": name, "left_out": []}
+    soft = {"exams": [{}], "lesions": [{"id": "a", "values": told["soft"]}], "patient": {}, "id": "case"}
+    assert form.restore(soft)["chosen"] == soft
+
+
+def test_what_was_chosen_elsewhere_is_restored_as_far_as_it_is_known(
+    form: RemoteForm, skin: Reasoner, start: Json, told: Json
+) -> None:
+    change, exam = told["change"], told["other_exam"]
+    values = {change["variable"]: change["value"], "gone": 1, "\x1b[31m": "x", told["number"]["variable"]: "x"}
+    chosen = {
+        "patient": {"gone": "x"},
+        "exams": [{exam["variable"]: exam["now"], "gone": "x"}, {exam["variable"]: "gone"}],
+        "lesions": [{"id": "a", "values": values}],
+    }
+    found = form.restore(chosen, "gone")
+    kept = {change["variable"]: change["value"]}
+    assert found["chosen"]["lesions"] == [{"id": "a", "values": kept}]
+    assert found["chosen"]["exams"] == [{exam["variable"]: exam["now"]}]
+    assert found["chosen"]["patient"] == {}
+    assert found["differential"] == form.reasoner.network.default_differential
+    assert len(found["left_out"]) == 7
+    assert all(text.isprintable() for text in found["left_out"])
+    assert form.check(found["chosen"])["troubles"] == []
+
+    elsewhere = RemoteForm.of(skin)
+    found = elsewhere.restore(form.read(start))
+    assert [lesion["id"] for lesion in found["chosen"]["lesions"]] == [one["id"] for one in start["lesions"]]
+    assert elsewhere.check(found["chosen"])["troubles"] == []
+    many = {"lesions": [{"id": "a", "values": {f"gone {n}": 1 for n in range(500)}}]}
+    told_of = elsewhere.restore(many)["left_out"]
+    assert len(told_of) == MOST + 1 and told_of[-1] == f"and {500 - MOST} more"
+
+
+@pytest.mark.parametrize("chosen", [one for one in JUNK if "no such thing" not in json.dumps(one)], ids=json.dumps)
+def test_what_is_no_choice_is_not_restored(form: RemoteForm, chosen: Any) -> None:
+    with pytest.raises(CaseError):
+        form.restore(chosen)
+
+
+def test_the_text_says_what_was_seen_and_answered(form: RemoteForm, reasoner: Reasoner, start: Json) -> None:
+    entities = reasoner.entities(None)
+    first, second = (lesion["id"] for lesion in start["lesions"])
+    names = {"lesion": first, "entity": entities[0], "against": entities[1]}
+    text = answer_text(reasoner, form.form, start, **names)
+    labels = reasoner.network.labels
+    assert f"Lesion {first}: {labels[entities[0]]} against {labels[entities[1]]}" in text
+    result = reasoner.posterior(start)
+    assert f"Lesion {second}: {labels[result.lesions[1].leading]} against all the others" in text
+    for part in form.check(form.read(start))["stated"]:
+        for label, value in part["values"].items():
+            assert f"  {label}: {value}\n" in text
+    assert text.endswith(f"{NOTICE}\n")
+    assert "_" not in text.replace(first, "").replace(second, "")  # nothing as a case spells it
+    hostile = {**start, "id": "a\x1b[31m", "lesions": [{"findings": {}, "id": "b\n\x07"}]}
+    written = answer_text(reasoner, form.form, hostile)
+    assert all(line.isprintable() for line in written.splitlines())
+    with pytest.raises(CaseError):
+        answer_text(reasoner, form.form, start, differential="gone")

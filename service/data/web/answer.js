@@ -1,8 +1,9 @@
 // The answer: a bar for each entity, now and before the last change, with its 95 % interval once that is known.
 
 import { leading, percent } from "./choices.js";
-import { byId, make, shown, troubleList } from "./dom.js";
+import { byId, make, shown, write } from "./dom.js";
 
+const LONG = 7; // more entities than this leave no room for their reasons below them
 const HIDDEN = "unseen"; // the class of text for screen readers alone
 
 /** The answer of one lesion as bars that grow and shrink where they stand. */
@@ -15,10 +16,14 @@ export class Bars {
     byId("bars").replaceChildren(this.list, this.key);
   }
 
-  /** Show a lesion's answer; `before` is that before the last change, or null. The entities keep their order. */
-  show(entities, lesion, before) {
+  /**
+   * Show a lesion's answer; `before` is that before the last change, or null, `rest` says why there are no intervals.
+   * The entities keep their order.
+   */
+  show(entities, lesion, before, rest) {
     if ([...this.rows.keys()].join() !== entities.join()) {
       this.rows = new Map(entities.map((entity) => [entity, this.row(entity)]));
+      byId("results").classList.toggle("long", entities.length > LONG);
       this.list.replaceChildren(...[...this.rows.values()].map((row) => row.item));
     }
     const top = leading(lesion.posterior);
@@ -30,7 +35,7 @@ export class Bars {
       before ? make("span", {}, make("i", { className: "was" }), " before the last change") : null,
       lesion.interval
         ? make("span", {}, make("i", { className: "ends" }), " 95 % interval")
-        : make("span", {}, "95 % intervals are being worked out …"),
+        : make("span", {}, rest),
     ];
     this.key.replaceChildren(...parts.filter(Boolean));
   }
@@ -87,26 +92,25 @@ export function sentence(lesion, before, labels) {
 }
 
 /** Show what stands beside the bars: subtype, the answer without the other lesions, and warnings. */
-export function showBeside(lesion, labels) {
+export function showBeside(lesion, labels, model) {
   const said = (posterior) => {
     const top = leading(posterior);
     return `${labels[top] ?? top} ${percent(posterior[top])}`;
   };
   const lines = [`Subtype: ${said(lesion.subtype)}`];
+  const made = `Prior: the model's own, for what is known of the patient. hepagraph ${model.version}, ontology ${model.ontology_sha256.slice(0, 12)}.`;
   if (lesion.posterior_alone) {
     lines.push(`Without the other lesions: ${said(lesion.posterior_alone)}`);
   }
   const warnings = lesion.warnings.map((one) =>
     make("li", { className: one.level }, make("b", {}, one.level === "info" ? "Note: " : "Warning: "), one.message),
   );
-  byId("beside").replaceChildren(
-    ...lines.map((line) => make("p", { className: "soft" }, line)),
-    ...(warnings.length ? [make("ul", { className: "warnings" }, warnings)] : []),
+  write(
+    byId("beside"),
+    lines.map((line) => make("p", { className: "soft" }, line)),
+    warnings.length ? make("ul", { className: "warnings" }, warnings) : null,
+    make("p", { className: "soft made" }, made),
   );
-}
-
-export function showTroubles(texts, head = "These choices cannot be combined. Nothing is lost: change one of them.") {
-  byId("troubles").replaceChildren(...troubleList(head, texts));
 }
 
 /** Show HTML of the server in a part that folds. */

@@ -1,5 +1,7 @@
 // Ask the server that this page came from, and no other. The token stays in this module's memory.
 
+import { told } from "./dom.js";
+
 let token = "";
 let asking = null;
 
@@ -12,12 +14,20 @@ export class Failed extends Error {
   }
 }
 
+/** Return what there is to tell of a question that was not answered; any other error is thrown on. */
+export function words(error) {
+  if (!(error instanceof Failed)) {
+    throw error;
+  }
+  return [error.message, ...error.problems.map(told)];
+}
+
 /** Return the JSON answer to a question; without a body it is a GET. Waits where the server is busy. */
 export async function ask(path, body, signal) {
   for (let tries = 1; ; tries += 1) {
     const response = await sent(path, body, signal);
     if (response.ok) {
-      return response.json();
+      return read(response, signal);
     }
     if (response.status === 401) {
       await newToken(token !== "");
@@ -27,6 +37,15 @@ export async function ask(path, body, signal) {
       const told = await response.json().catch(() => ({}));
       throw new Failed(response.status, told.detail || `The server answered ${response.status}.`, told.problems);
     }
+  }
+}
+
+async function read(response, signal) {
+  try {
+    return await response.json();
+  } catch {
+    signal?.throwIfAborted();
+    throw new Failed(0, "The server's answer was cut off. Nothing that you chose is lost.");
   }
 }
 
@@ -40,7 +59,7 @@ async function sent(path, body, signal) {
   }
   try {
     return await fetch(path, request);
-  } catch (error) {
+  } catch {
     signal?.throwIfAborted();
     throw new Failed(0, "The server does not answer. Is it still running? Nothing that you chose is lost.");
   }

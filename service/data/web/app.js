@@ -1,331 +1,190 @@
 // The page: what is chosen, what the server answers to it, and nothing kept anywhere else. Nothing is stored.
 
-import { Bars, sentence, showBeside, showPart, showStated, showTroubles } from "./answer.js";
-import { Failed, ask, pause } from "./api.js";
-import {
-  NOTHING, fromFragment, leading, percent, withExam, withLesion, withNewLesion, withValue, without,
-} from "./choices.js";
+import { showPart } from "./answer.js";
+import { ask, words } from "./api.js";
+import { Asking, PARTS } from "./asking.js";
+import { NOTHING, withExam, withLesion, withNewLesion, withValue, without } from "./choices.js";
 import { listenToDialogs } from "./dialogs.js";
-import { byId, make, told } from "./dom.js";
-import { ExamRows, Fields } from "./fields.js";
-import { freeName, showScenarios } from "./scenarios.js";
+import { byId, make, write } from "./dom.js";
+import { opened, toFragment } from "./links.js";
+import { freeName } from "./scenarios.js";
+import { question, scenario, state, take } from "./state.js";
+import { View } from "./view.js";
 
-const PAUSE = 120; // milliseconds within which several changes become one question
-const REST = 250; // milliseconds without a change before the intervals are asked for, which are the most work
-const STEPS = 100; // how many changes can be undone
-
-let form; // everything that can be chosen, as the server has it
-let fields, exams, bars;
-let chosen = NOTHING;
-let position = 0; // of the lesion that is shown
-let differential;
-let check = null; // what follows from the choices
-let answer = null; // the answer to them, or the last one
-let fresh = false; // whether it is the answer to them
-let whole = false; // whether it has its intervals and warnings
-let before = null; // the answer before the last change
-let kept = [];
-let past = [];
-let running = new AbortController();
-let timer;
-
-const parts = ["reasons", "next"];
-const lesionOf = (found) => found?.lesions.find((one) => one.id === chosen.lesions[position].id) ?? null;
+let view;
+const asking = new Asking(() => view.show(), showPart);
 
 // -- changes --------------------------------------------------------------------------------------------------------
 
 /** Choose something else; the answer follows. */
-function change(next, { at = position, step = true, focus = null } = {}) {
-  if (JSON.stringify(next) === JSON.stringify(chosen)) {
-    showLesion(at);
-    return;
+function change(next, { weighed, focus } = {}) {
+  const [among, at] = [state.differential, state.position];
+  const another = take(next);
+  if (state.differential !== among || weighed) {
+    view.showDifferential(weighed);
   }
-  if (step) {
-    past = [...past.slice(1 - STEPS), { chosen, position }];
-  }
-  if (fresh) {
-    before = answer;
-  }
-  if (location.hash) {
+  if (another && location.hash) {
     history.replaceState(null, "", location.pathname + location.search); // the link no longer says what is chosen
   }
-  chosen = next;
-  position = Math.min(at, next.lesions.length - 1);
-  [fresh, whole] = [false, false];
-  show();
-  later();
+  view.show();
+  if (another) {
+    asking.later();
+  } else if (state.position !== at || weighed) {
+    asking.refresh({ again: false });
+  }
   focus?.();
 }
 
-/** Show another lesion; nothing that is chosen changes. */
-function showLesion(at) {
-  const moved = at !== position;
-  position = at;
-  show();
-  if (moved) {
-    refresh({ again: false });
-  }
-}
-
 function choose(field, value) {
-  const own = form.patient.some((one) => one.name === field.name && !one.shared);
-  change(
-    own
-      ? { ...chosen, patient: withValue(chosen.patient, field.name, value) }
-      : withLesion(chosen, position, field, value),
-  );
+  const { chosen, position } = state;
+  const own = state.form.patient.some((one) => one.name === field.name && !one.shared);
+  const next = own
+    ? { ...chosen, patient: withValue(chosen.patient, field.name, value) }
+    : withLesion(chosen, position, field, value);
+  change({ chosen: next });
 }
 
-function later() {
-  clearTimeout(timer);
-  running.abort();
-  for (const name of parts) {
-    byId(name).querySelector(".part").classList.add("stale");
-  }
-  timer = setTimeout(() => refresh(), PAUSE);
+const act = {
+  choose,
+  changeExam: (at, name, value) => change({ chosen: withExam(state.chosen, at, name, value) }),
+  removeExam: (at) =>
+    change(
+      { chosen: { ...state.chosen, exams: without(state.chosen.exams, at) } },
+      { focus: () => byId("add-exam").focus() },
+    ),
+  showLesion: (position) => change({ position }),
+  bring: ({ chosen, differential }) =>
+    change({ chosen, differential, position: 0 }, { focus: () => byId("scenarios").querySelector("summary").focus() }),
+  forget: (one) => {
+    state.kept = state.kept.filter((other) => other.name !== one.name);
+    view.showKept();
+    byId("keep-name").focus();
+  },
+  again: () => {
+    byId("troubles").replaceChildren(); // what is told again is then read aloud again
+    byId("answer").focus();
+    asking.refresh();
+  },
+  anew: () => {
+    history.replaceState(null, "", toFragment(state, weighed()).fragment); // it leaves the address with the first change
+    location.reload();
+  },
+};
+
+const weighed = () => [byId("entity").value, byId("against").value];
+
+function addExam() {
+  const { chosen, form } = state;
+  const field = form.exam[0];
+  const listed = new Set(chosen.exams.map((exam) => exam[field.name]));
+  const kind = field.options.find((option) => !listed.has(option.value)) ?? field.options[0];
+  const focus = () => byId(`exam-${chosen.exams.length}-${field.name}`).focus();
+  change({ chosen: { ...chosen, exams: [...chosen.exams, { [field.name]: kind.value }] } }, { focus });
 }
 
-// -- answers --------------------------------------------------------------------------------------------------------
+function addLesion() {
+  const { chosen, form } = state;
+  const shared = new Set(form.patient.filter((field) => field.shared).map((field) => field.name));
+  change({ chosen: withNewLesion(chosen, shared), position: chosen.lesions.length });
+  say(`Lesion ${state.chosen.lesions[state.position].id} is added and shown.`);
+}
 
-/** Ask for the answer to what is chosen: what follows at once first, what takes longer after it. */
-async function refresh({ again = true } = {}) {
-  clearTimeout(timer);
-  running.abort();
-  running = new AbortController();
-  const { signal } = running;
+function removeLesion() {
+  const { chosen, position } = state;
+  say(`Lesion ${chosen.lesions[position].id} is removed.`);
+  const focus = () => byId("lesion-choice").querySelector("input:checked").focus();
+  change({ chosen: { ...chosen, lesions: without(chosen.lesions, position) } }, { focus });
+}
+
+async function takeExample() {
   try {
-    if (again || !whole) {
-      check = { ...(await ask("v1/form/check", { chosen }, signal)), of: chosen };
-      show();
-      if (check.troubles.length > 0) {
-        return;
-      }
-      const asked = { case: check.case, differential };
-      answer = await ask("v1/posterior", { ...asked, reasons: false, surprise: false }, signal);
-      fresh = true;
-      show();
-      await explain(signal);
-      await pause(REST, signal);
-      answer = await ask("v1/posterior", { ...asked, reasons: false, interval: true }, signal);
-      whole = true;
-      show();
-    } else {
-      await explain(signal);
-    }
+    change({ chosen: await ask("v1/form/read", { case: state.form.example }), position: 0 });
   } catch (error) {
-    failed(error, signal);
+    say(words(error).join(" "));
   }
 }
 
-async function explain(signal) {
-  const asked = { case: check.case, lesion: chosen.lesions[position].id, differential };
-  if (byId("reasons").open) {
-    const [entity, against] = [byId("entity").value || null, byId("against").value || null];
-    showPart("reasons", (await ask("v1/form/reasons", { ...asked, entity, against }, signal)).html);
-  }
-  if (byId("next").open) {
-    showPart("next", (await ask("v1/form/next", asked, signal)).html);
-  }
+function undo() {
+  const last = state.past.pop();
+  change({ ...last, step: false }, { focus: () => state.past.length === 0 && byId("afresh").focus() });
 }
 
-function failed(error, signal) {
-  if (signal?.aborted) {
-    return; // a newer question is on its way
+function keep() {
+  const kept = scenario(freeName(byId("keep-name").value, state.kept));
+  byId("keep-said").textContent = kept === null ? "There is no answer to what is chosen now, so nothing was kept." : "";
+  if (kept !== null) {
+    state.kept = [...state.kept, kept];
+    byId("keep-name").value = "";
+    view.showKept();
   }
-  if (!(error instanceof Failed)) {
-    throw error;
-  }
-  showTroubles([error.message, ...error.problems.map(told)], "There is no answer.");
-  const again = make("button", { type: "button" }, "Try again");
-  again.addEventListener("click", () => refresh());
-  byId("troubles").firstElementChild.append(again);
-  stale(true);
-}
-
-// -- what is shown --------------------------------------------------------------------------------------------------
-
-function show() {
-  fields.show(chosen, position, check?.waiting.length === chosen.lesions.length ? check : null);
-  exams.show(chosen.exams, check, check?.of === chosen);
-  showLesions();
-  byId("undo").disabled = past.length === 0;
-  const troubles = check?.troubles ?? [];
-  const found = lesionOf(answer);
-  const previous = fresh ? lesionOf(before) : null;
-  if (fresh || troubles.length > 0) {
-    showTroubles(troubles.map((one) => one.text));
-  }
-  stale(!fresh);
-  if (found !== null) {
-    bars.show(form.differentials[differential], found, previous);
-    showBeside(found, form.labels);
-  }
-  if (fresh) {
-    byId("said").replaceChildren(...sentence(found, previous, form.labels));
-    showStated(check.stated);
-    brief(found);
-  } else if (troubles.length > 0) {
-    byId("brief").firstElementChild.textContent = "These choices cannot be combined";
-    byId("said").replaceChildren(answer === null ? "" : "The last answer is shown, in grey.");
-  }
-  showKept();
-}
-
-function stale(on) {
-  for (const name of ["bars", "beside"]) {
-    byId(name).classList.toggle("stale", on && (check?.troubles.length ?? 0) > 0);
-  }
-}
-
-function brief(found) {
-  const top = leading(found.posterior);
-  byId("brief").hidden = false;
-  const whose = chosen.lesions.length > 1 ? ` (${found.id})` : "";
-  byId("brief").firstElementChild.textContent = `${percent(found.posterior[top])} ${form.labels[top]}${whose}`;
-}
-
-function showLesions() {
-  const ids = JSON.stringify(chosen.lesions.map((lesion) => lesion.id));
-  if (byId("lesion-choice").dataset.ids !== ids) {
-    byId("lesion-choice").dataset.ids = ids;
-    byId("lesion-choice").replaceChildren(...chosen.lesions.map(lesionButton));
-  }
-  for (const [at, box] of [...byId("lesion-choice").children].entries()) {
-    const found = fresh ? answer.lesions[at] : null;
-    const top = found && leading(found.posterior);
-    box.querySelector("input").checked = at === position;
-    box.querySelector("small").textContent = top ? `${form.labels[top]} ${percent(found.posterior[top])}` : "…";
-  }
-  byId("remove-lesion").disabled = chosen.lesions.length === 1;
-  byId("add-lesion").disabled = chosen.lesions.length >= form.most_lesions;
-  byId("findings-title").textContent = `Findings of lesion ${chosen.lesions[position].id}`;
-}
-
-function lesionButton(lesion, at) {
-  const input = make("input", { type: "radio", name: "lesion" });
-  input.addEventListener("change", () => showLesion(at));
-  return make("label", {}, input, make("span", {}, make("b", {}, lesion.id), make("small")));
-}
-
-function showKept() {
-  const now = fresh ? scenario("now") : null;
-  showScenarios(kept, now, chosen.lesions[position].id, form.labels, {
-    bring: (one) => {
-      setDifferential(one.differential);
-      change(one.chosen, { at: 0, focus: () => byId("scenarios").querySelector("summary").focus() });
-    },
-    forget: (one) => {
-      kept = kept.filter((other) => other !== one);
-      showKept();
-      byId("keep-name").focus();
-    },
-  });
-}
-
-function scenario(name) {
-  return {
-    name,
-    chosen,
-    differential,
-    key: JSON.stringify([chosen, differential]),
-    stated: check.stated,
-    lesions: answer.lesions,
-    entities: form.differentials[differential],
-  };
 }
 
 function say(text) {
-  byId("message").textContent = text;
+  write(byId("message"), text);
 }
 
-// -- the case as a whole --------------------------------------------------------------------------------------------
+// -- links ----------------------------------------------------------------------------------------------------------
 
-function setDifferential(name) {
-  differential = name;
-  byId("differential").value = name;
-  const entities = form.differentials[name];
-  for (const [id, first] of [["entity", "the most probable"], ["against", "all the others"]]) {
-    byId(id).replaceChildren(
-      make("option", { value: "" }, first),
-      ...entities.map((entity) => make("option", { value: entity }, form.labels[entity])),
-    );
-  }
-}
-
-/** Take the case of the address, if there is one, which is checked like any other. */
+/** Take what the link of the address holds, if it is one, and say what of it is not restored. */
 async function takeLink() {
   try {
-    const found = fromFragment(location.hash);
+    const found = await opened(location.hash, state.form);
     if (found !== null) {
-      await ask("v1/form/check", { chosen: found });
-      past = [...past, { chosen, position }];
-      [chosen, position, check, before] = [found, 0, null, null];
-      [fresh, whole] = [false, false];
+      const { kept, notes, weighed: chosen, ...rest } = found;
+      const address = location.href;
+      for (const one of kept.filter((other) => !state.kept.some((has) => question(has) === question(other)))) {
+        state.kept = [...state.kept, { ...one, name: freeName(one.name, state.kept) }];
+      }
+      change(rest, { weighed: chosen });
+      history.replaceState(null, "", address);
+      note("Not all of the link could be restored.", notes);
     }
-    return "";
   } catch (error) {
-    if (error instanceof Failed && error.status !== 422) {
-      throw error;
-    }
-    return "The link holds no case that can be read. It may have been cut off.";
+    note("The link was not opened.", words(error));
   }
 }
 
-function listen() {
-  const click = (id, act) => byId(id).addEventListener("click", act);
-  click("add-exam", () => {
-    const field = form.exam[0];
-    const listed = new Set(chosen.exams.map((exam) => exam[field.name]));
-    const kind = field.options.find((option) => !listed.has(option.value)) ?? field.options[0];
-    const row = chosen.exams.length;
-    const focus = () => byId(`exam-${row}-${field.name}`).focus();
-    change({ ...chosen, exams: [...chosen.exams, { [field.name]: kind.value }] }, { focus });
-  });
-  click("add-lesion", () => {
-    const shared = new Set(form.patient.filter((field) => field.shared).map((field) => field.name));
-    change(withNewLesion(chosen, shared), { at: chosen.lesions.length });
-    say(`Lesion ${chosen.lesions[position].id} is added and shown.`);
-  });
-  click("remove-lesion", () => {
-    say(`Lesion ${chosen.lesions[position].id} is removed.`);
-    const focus = () => byId("lesion-choice").querySelector("input:checked").focus();
-    change({ ...chosen, lesions: without(chosen.lesions, position) }, { focus });
-  });
-  click("afresh", () => change(NOTHING, { at: 0 }));
-  click("example", () =>
-    ask("v1/form/read", { case: form.example }).then((found) => change(found, { at: 0 }), (error) => failed(error)),
-  );
-  click("undo", () => {
-    const last = past.pop();
-    change(last.chosen, { at: last.position, step: false });
-  });
-  click("print", () => window.print());
-  window.addEventListener("beforeprint", () => {
-    byId("stated").open = true; // what is folded is not printed
-  });
-  listenToDialogs({
-    chosen: () => chosen,
-    counted: () => check?.case ?? {},
-    take: (found) => change(found, { at: 0 }),
-  });
-  byId("differential").addEventListener("change", () => {
-    setDifferential(byId("differential").value);
-    [fresh, whole, before] = [false, false, null];
-    later();
-  });
-  for (const id of ["entity", "against"]) {
-    byId(id).addEventListener("change", () => refresh({ again: false }));
+/** Show notes that stay until they are closed. */
+function note(head, texts) {
+  if (texts.length === 0) {
+    byId("notes").replaceChildren();
+    return;
   }
-  for (const name of parts) {
-    byId(name).addEventListener("toggle", () => byId(name).open && fresh && refresh({ again: false }));
+  const close = make("button", { type: "button" }, "Close this note");
+  close.addEventListener("click", () => {
+    byId("notes").replaceChildren();
+    byId("choices").focus();
+  });
+  const list = make("ul", {}, texts.map((text) => make("li", {}, text)));
+  byId("notes").replaceChildren(make("div", { className: "note" }, make("p", {}, make("b", {}, head)), list, close));
+}
+
+// -- the whole ------------------------------------------------------------------------------------------------------
+
+function listen() {
+  const click = (id, what) => byId(id).addEventListener("click", what);
+  click("add-exam", addExam);
+  click("add-lesion", addLesion);
+  click("remove-lesion", removeLesion);
+  click("afresh", () => change({ chosen: NOTHING, position: 0 }));
+  click("example", takeExample);
+  click("undo", undo);
+  click("print", () => window.print());
+  listenToDialogs({
+    counted: () => state.check?.case ?? {},
+    weighed,
+    take: (chosen) => change({ chosen, position: 0 }),
+  });
+  byId("differential").addEventListener("change", () => change({ differential: byId("differential").value }));
+  for (const id of ["entity", "against"]) {
+    byId(id).addEventListener("change", () => asking.refresh({ again: false }));
+  }
+  for (const name of PARTS) {
+    byId(name).addEventListener("toggle", () => byId(name).open && state.fresh && asking.refresh({ again: false }));
   }
   byId("keep").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (fresh) {
-      kept = [...kept, scenario(freeName(byId("keep-name").value, kept))];
-      byId("keep-name").value = "";
-      showKept();
-    }
+    keep();
   });
   for (const link of document.querySelectorAll("[data-to]")) {
     link.addEventListener("click", (event) => {
@@ -335,51 +194,41 @@ function listen() {
       target.scrollIntoView();
     });
   }
-  window.addEventListener("hashchange", async () => {
-    const trouble = await takeLink();
-    say(trouble);
-    show();
-    later();
+  listenToPrinting();
+  window.addEventListener("hashchange", takeLink);
+}
+
+/** What is folded is not printed, so what counts is unfolded for as long as it takes. */
+function listenToPrinting() {
+  let folded = false;
+  window.addEventListener("beforeprint", () => {
+    folded ||= !byId("stated").open;
+    byId("stated").open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    byId("stated").open = !folded;
+    folded = false;
   });
 }
 
 async function start() {
   try {
-    form = await ask("v1/form");
+    state.form = await ask("v1/form");
   } catch (error) {
-    say(error.message);
+    const again = make("button", { type: "button" }, "Try again");
+    again.addEventListener("click", start, { once: true });
+    write(byId("message"), words(error).join(" "), " ", again);
     return;
   }
-  setDifferential(form.default_differential);
-  const sizes = Object.values(form.differentials).map((members) => members.length);
-  const alike = new Set(sizes).size < sizes.length;
-  byId("differential").replaceChildren(
-    ...Object.entries(form.differentials).map(([name, members]) =>
-      make("option", { value: name }, `${members.length} entities${alike ? ` (${name})` : ""}`),
-    ),
-  );
-  byId("differential").value = differential;
-  byId("differential-box").hidden = Object.keys(form.differentials).length < 2;
-  byId("example").hidden = form.example === null;
-  fields = new Fields(form, choose);
-  exams = new ExamRows(
-    form,
-    (at, name, value) => change(withExam(chosen, at, name, value)),
-    (at) => change({ ...chosen, exams: without(chosen.exams, at) }, { focus: () => byId("add-exam").focus() }),
-  );
-  bars = new Bars(form.labels);
+  state.differential = state.form.default_differential;
+  view = new View(act);
   listen();
-  let trouble = "";
-  try {
-    trouble = await takeLink();
-  } catch (error) {
-    trouble = error.message;
-  }
-  say(trouble);
+  say("");
   byId("panes").hidden = false;
   document.querySelector(".tools").hidden = false;
-  show();
-  await refresh();
+  view.show();
+  await takeLink();
+  await asking.refresh();
 }
 
 start();

@@ -63,32 +63,11 @@ export function percent(probability) {
 /** Return the name with the largest probability. */
 export const leading = (posterior) => Object.keys(posterior).reduce((a, b) => (posterior[b] > posterior[a] ? b : a));
 
-// -- links and files: the fragment of an address is never sent to a server ----------------------------------------
-
-const MARK = "#case=";
-
-/** Return the part of an address after its #, in which the choices are. */
-export function toFragment(chosen) {
-  const bytes = new TextEncoder().encode(JSON.stringify(chosen));
-  const letters = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-  return MARK + btoa(letters).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-/** Return the choices in such a part, or null where it holds none; throws where it is damaged. */
-export function fromFragment(fragment) {
-  if (!fragment.startsWith(MARK)) {
-    return null;
-  }
-  const letters = atob(fragment.slice(MARK.length).replaceAll("-", "+").replaceAll("_", "/"));
-  const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
-  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-}
-
 /** Hand a text to the reader as a file. */
-export function save(name, text) {
-  const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+export function save(name, text, { type, ending }) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");
-  Object.assign(link, { href: address, download: `${name.replace(/[^\w.-]+/g, "_").slice(0, 60) || "case"}.json` });
+  Object.assign(link, { href: address, download: `${name.replace(/[^\w.-]+/g, "_").slice(0, 60) || "case"}.${ending}` });
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

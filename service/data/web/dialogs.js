@@ -1,59 +1,100 @@
-// The two dialogs: a case as JSON in and out, and the link that holds it.
+// The dialogs: a case as JSON in and out, the link that holds what is chosen, and the answer as text.
 
-import { Failed, ask } from "./api.js";
-import { save, toFragment } from "./choices.js";
-import { byId, told, troubleList } from "./dom.js";
+import { Failed, ask, words } from "./api.js";
+import { save } from "./choices.js";
+import { byId, troubleList, write } from "./dom.js";
+import { toFragment } from "./links.js";
+import { lesionOf, state } from "./state.js";
 
-/** Listen to both. `state` has `chosen()`, `counted()`, which is the case that counts, and `take(chosen)`. */
-export function listenToDialogs(state) {
+/** Listen to them. `page` has `counted()`, the case that counts, `weighed()`, and `take(chosen)`. */
+export function listenToDialogs(page) {
   const click = (id, act) => byId(id).addEventListener("click", act);
-  click("file", () => {
-    byId("file-troubles").replaceChildren();
-    byId("file-text").value = JSON.stringify(state.counted(), null, 2);
-    byId("file-open").value = "";
-    byId("file-dialog").showModal();
-  });
-  click("file-save", () => save(state.chosen().id, byId("file-text").value));
-  click("file-take", () => take(state));
+  click("file", () => openFile(page));
+  click("file-save", () =>
+    save(state.chosen.id, byId("file-text").value, { type: "application/json", ending: "json" }),
+  );
+  click("file-take", () => take(page));
   byId("file-open").addEventListener("change", async () => {
     const [file] = byId("file-open").files;
     if (file) {
       byId("file-text").value = await file.text();
-      take(state);
+      take(page);
     }
   });
-  click("share", () => {
-    byId("share-link").value = location.href.replace(/#.*$/, "") + toFragment(state.chosen());
-    byId("share-said").textContent = "";
-    byId("share-dialog").showModal();
-    byId("share-link").select();
-  });
-  click("share-copy", async () => {
-    byId("share-link").select();
-    const done = await navigator.clipboard?.writeText(byId("share-link").value).then(() => true, () => false);
-    byId("share-said").textContent = done ? "Copied." : "Copy the link that is selected.";
-  });
+  click("share", () => openShare(page));
+  click("text", () => openText(page));
+  click("text-save", () => save(state.chosen.id, byId("text-text").value, { type: "text/plain", ending: "txt" }));
+  for (const [name, field] of [["share", "share-link"], ["text", "text-text"]]) {
+    click(`${name}-copy`, () => copy(byId(field), byId(`${name}-said`)));
+  }
   for (const button of document.querySelectorAll("[data-close]")) {
     button.addEventListener("click", () => button.closest("dialog").close());
   }
 }
 
-/** Take the case that the dialog holds, or say there what is wrong with it. */
-async function take(state) {
-  let texts;
+/** Copy what a field holds; a browser that does not let a page do so leaves it selected. */
+async function copy(field, said) {
+  field.select();
+  const done = await navigator.clipboard?.writeText(field.value).then(() => true, () => false);
+  said.textContent = done ? "Copied." : "It is selected: copy it with the keys or the menu of your browser.";
+}
+
+function openFile(page) {
+  byId("file-troubles").replaceChildren();
+  byId("file-text").value = JSON.stringify(page.counted(), null, 2);
+  byId("file-open").value = "";
+  const { check, chosen, form } = state;
+  const names = new Set(check?.of === chosen ? check.waiting.flatMap((one) => Object.keys(one)) : []);
+  const fields = [...form.patient, ...form.lesion, ...form.groups.flatMap((group) => group.fields)];
+  const labels = fields.filter((field) => names.has(field.name)).map((field) => field.label);
+  write(byId("file-without"), labels.length ? `Not in it, since no listed examination shows it: ${labels.join(", ")}.` : "");
+  byId("file-dialog").showModal();
+}
+
+function openShare(page) {
+  const { fragment, without, fits } = toFragment(state, page.weighed());
+  byId("share-link").value = fits ? location.href.replace(/#.*$/, "") + fragment : "";
+  byId("share-copy").disabled = !fits;
+  const said = fits ? without.map((name) => `The link has no room for the scenario ${name}.`) : ["This case is too long for a link: save it as a file."];
+  byId("share-said").textContent = said.join(" ");
+  byId("share-dialog").showModal();
+  byId("share-link").select();
+}
+
+async function openText(page) {
+  const field = byId("text-text");
+  field.value = "";
+  byId("text-troubles").replaceChildren();
+  byId("text-said").textContent = "Being worked out …";
+  const usable = (yes) => ["text-copy", "text-save"].forEach((id) => (byId(id).disabled = !yes));
+  usable(false);
+  byId("text-dialog").showModal();
+  const [entity, against] = page.weighed().map((name) => name || null);
   try {
-    const found = await ask("v1/form/read", { case: JSON.parse(byId("file-text").value) });
-    byId("file-dialog").close();
-    state.take(found);
-    return;
-  } catch (error) {
-    if (error instanceof SyntaxError) {
-      texts = [`This is no JSON: ${error.message}`];
-    } else if (error instanceof Failed) {
-      texts = error.problems.length > 0 ? error.problems.map(told) : [error.message];
-    } else {
-      throw error;
+    if (!state.fresh) {
+      throw new Failed(0, "There is no answer to what is chosen now.");
     }
+    const { differential, check, answer } = state;
+    const asked = { case: check.case, differential, lesion: lesionOf(answer).id, entity, against };
+    field.value = (await ask("v1/form/text", asked)).text;
+    byId("text-said").textContent = "";
+    usable(true);
+  } catch (error) {
+    byId("text-said").textContent = "";
+    byId("text-troubles").replaceChildren(...troubleList("There is no text.", words(error)));
   }
-  byId("file-troubles").replaceChildren(...troubleList("This is no case that can be read.", texts));
+}
+
+/** Take the case that the dialog holds, or say there what is wrong with it. */
+async function take(page) {
+  let found;
+  try {
+    found = await ask("v1/form/read", { case: JSON.parse(byId("file-text").value) });
+  } catch (error) {
+    const texts = error instanceof SyntaxError ? [`This is no JSON: ${error.message}`] : words(error);
+    byId("file-troubles").replaceChildren(...troubleList("This is no case that can be read.", texts));
+    return;
+  }
+  byId("file-dialog").close();
+  page.take(found);
 }

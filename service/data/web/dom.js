@@ -16,6 +16,15 @@ export function make(tag, properties = {}, ...children) {
 
 export const byId = (name) => document.getElementById(name);
 
+/** Put other nodes in an element where they say something else, so that what is read aloud is read once. */
+export function write(element, ...nodes) {
+  const next = [...make("div", {}, nodes).childNodes];
+  const now = element.childNodes;
+  if (next.length !== now.length || next.some((node, at) => !node.isEqualNode(now[at]))) {
+    element.replaceChildren(...next);
+  }
+}
+
 const TAGS = new Set(
   "DIV P B I SPAN SMALL BR A UL OL LI H4 TABLE CAPTION THEAD TBODY TR TH TD".split(" "),
 );
@@ -57,12 +66,13 @@ function place(made, style) {
   }
 }
 
-/** Return a list of problems under a heading, or nothing where there are none. */
-export function troubleList(head, texts) {
+/** Return a list of problems under a heading, with what else there is to it, or nothing where there are none. */
+export function troubleList(head, texts, ...more) {
   if (texts.length === 0) {
     return [];
   }
-  return [make("div", { className: "trouble" }, make("p", {}, make("b", {}, head)), make("ul", {}, texts.map((one) => make("li", {}, one))))];
+  const list = make("ul", {}, texts.map((one) => make("li", {}, one)));
+  return [make("div", { className: "trouble" }, make("p", {}, make("b", {}, head)), list, more)];
 }
 
 /** Return a problem of the server as one sentence. */

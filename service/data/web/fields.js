@@ -12,8 +12,9 @@ export class FieldControl {
     this.field = field;
     this.choose = choose;
     this.value = null;
+    this.written = ""; // what the box for a number was last set to
     const id = `field-${(numbered += 1)}`;
-    this.select = make("select", { id });
+    this.select = make("select", { id, autocomplete: "off" });
     this.select.append(...this.options(hidden));
     this.select.addEventListener("change", () => this.picked());
     this.note = make("p", { id: `${id}-note`, className: "field-note", hidden: true });
@@ -49,10 +50,14 @@ export class FieldControl {
       this.other?.remove();
       this.other = null;
     }
-    this.select.value = key;
-    if (this.number) {
-      const typed = typeof value === "number" || (typeof value === "string" && !this.listed.has(value));
-      this.number.value = typed ? String(value) : "";
+    if (this.select.value !== key) {
+      this.select.value = key; // not otherwise, for its list may be open
+    }
+    const typed = typeof value === "number" || (typeof value === "string" && !this.listed.has(value));
+    const written = typed ? String(value) : "";
+    if (this.number && written !== this.written) {
+      this.number.value = written; // not otherwise, for a number may be half typed
+      this.written = written;
     }
     this.note.textContent = trouble || (waiting ? "kept, but not counted" : "");
     this.note.hidden = this.note.textContent === "";
@@ -104,6 +109,7 @@ export class FieldControl {
   typed() {
     const written = this.number.value.trim().replace(",", ".");
     const number = Number(written);
+    this.written = null; // the box holds what is typed, whatever becomes of it
     this.choose(this.field, written === "" ? null : Number.isFinite(number) ? number : written);
   }
 }
@@ -203,7 +209,9 @@ export class ExamRows {
             ...options.map((option) => make("option", { value: option.value }, option.label)),
           );
         }
-        menu.value = value;
+        if (menu.value !== value) {
+          menu.value = value;
+        }
       }
     });
   }
@@ -212,7 +220,7 @@ export class ExamRows {
     const menus = new Map();
     const fields = this.form.exam.map((field) => {
       const id = `exam-${at}-${field.name}`;
-      const menu = make("select", { id });
+      const menu = make("select", { id, autocomplete: "off" });
       menu.addEventListener("change", () => this.change(at, field.name, menu.value || null));
       menus.set(field.name, menu);
       return make("div", { className: "field" }, make("label", { htmlFor: id }, field.label), menu);

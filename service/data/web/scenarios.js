@@ -16,16 +16,26 @@ export function freeName(wanted, kept) {
   return free;
 }
 
-/** Show the scenarios; `now` is what is chosen, or null; `act` has `bring(scenario)` and `forget(scenario)`. */
-export function showScenarios(kept, now, lesion, labels, act) {
+/**
+ * Show the scenarios; `now` is what is chosen where no scenario is that, or null; `act` has `bring(scenario)` and
+ * `forget(scenario)`. What stands there already stays, and with it the focus.
+ */
+export function showScenarios(kept, now, lesion, { labels, differentials }, act) {
   const part = byId("scenarios").querySelector(".part");
+  byId("scenarios").classList.toggle("none", kept.length === 0);
   if (kept.length === 0) {
+    delete part.dataset.listed;
     part.replaceChildren(make("p", { className: "soft" }, "Keep a scenario to compare it with what you choose next."));
     return;
   }
-  const columns = now === null || kept.some((one) => one.key === now.key) ? kept : [...kept, now];
+  const columns = now === null ? kept : [...kept, now];
+  const listed = JSON.stringify([lesion, columns.map((one) => [one.name, one.stated, one.lesions.map((found) => found.posterior)])]);
+  if (part.dataset.listed === listed) {
+    return;
+  }
+  part.dataset.listed = listed;
   const answers = columns.map((one) => one.lesions.find((found) => found.id === lesion));
-  const entities = [...new Set(columns.flatMap((one) => one.entities))];
+  const entities = [...new Set(columns.flatMap((one) => differentials[one.differential]))];
   const head = columns.map((one) => make("th", { scope: "col", className: "n" }, one.name));
   const rows = entities.map((entity) =>
     make(
@@ -51,7 +61,7 @@ export function showScenarios(kept, now, lesion, labels, act) {
     make("tbody", {}, rows, make("tr", { className: "acts" }, make("th", { scope: "row" }, "choices"), buttons)),
   );
   const frame = make("div", { className: "scroll", role: "region", "aria-label": "Scenarios", tabIndex: 0 }, table);
-  part.replaceChildren(frame, ...changes(columns));
+  part.replaceChildren(frame, ...changes(columns, labels));
 }
 
 function button(text, name, act) {
@@ -70,13 +80,15 @@ function cell(answer, entity) {
 }
 
 /** Return what every scenario says otherwise than the first. */
-function changes([first, ...others]) {
+function changes([first, ...others], labels) {
   if (others.length === 0) {
     return [];
   }
-  const items = others.map((one) =>
-    make("li", {}, make("b", {}, one.name), `: ${differences(first.stated, one.stated).join("; ") || "the same"}`),
-  );
+  const items = others.map((one) => {
+    const among = one.differential === first.differential ? [] : [`among the ${labels[one.differential]}`];
+    const said = [...among, ...differences(first.stated, one.stated)].join("; ") || "the same";
+    return make("li", {}, make("b", {}, one.name), `: ${said}`);
+  });
   return [make("p", { className: "soft" }, `Compared with ${first.name}:`), make("ul", { className: "soft" }, items)];
 }
 

@@ -1,4 +1,4 @@
-"""A few hundred requests that Schemathesis makes from the description; ``benchmarks.http.fuzz`` makes many thousands."""
+"""A few hundred requests that Schemathesis makes from the description; ``benchmarks.http_server.fuzz`` makes many thousands."""
 
 from __future__ import annotations
 

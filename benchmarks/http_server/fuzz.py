@@ -1,4 +1,4 @@
-"""Generated requests against the OpenAPI description: ``python -m benchmarks.http.fuzz [--requests 20000]``.
+"""Generated requests against the OpenAPI description: ``python -m benchmarks.http_server.fuzz [--requests 20000]``.
 
 Schemathesis makes bodies that the description allows and bodies that it forbids; no answer may be a server error,
 of a status, kind or shape that is not described, or an answer to what is forbidden. Each failure is printed once.
@@ -20,7 +20,7 @@ import schemathesis
 from schemathesis.checks import CHECKS
 from schemathesis.core.failures import FailureGroup
 
-from benchmarks.http.server import HEADERS, served
+from benchmarks.http_server.server import HEADERS, served
 
 # How many of a thousand requests an operation gets: less where an answer takes longer.
 SHARES = {

@@ -1,4 +1,4 @@
-"""Throughput, waiting times, overload and memory: ``python -m benchmarks.http.load [--seconds 10] [--soak 240]``.
+"""Throughput, waiting times, overload, memory: ``python -m benchmarks.http_server.load [--seconds 10] [--soak 240]``.
 
 The server is ``hepagraph serve`` in a process of its own, the clients are coroutines of this one, over loopback with
 connections that stay open. Figures are for single posteriors as a user gets them (reasons and surprise), and for bare
@@ -25,7 +25,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import httpx
 import psutil
 
-from benchmarks.http.server import HEADERS, TOKEN, Served, served
+from benchmarks.http_server.server import HEADERS, TOKEN, Served, served
 from hepagraph.service.doors import Doors
 from hepagraph.service.http.openapi import demo_case, example_of
 from hepagraph.service.http.problems import to_bytes
