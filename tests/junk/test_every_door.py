@@ -46,7 +46,6 @@ READERS = {
     "service/batch_parts.py": "parts of a batch",
     "service/batch_sources.py": "Parquet rows",
     "service/evaluate_command.py": "table of diagnoses",
-    "service/explorer/state.py": "explorer's case",
     "service/healthcare/dicom.py": "DICOM file",
     "service/http/batch_arrow.py": "POST /v1/batch application/vnd.apache.arrow.stream",
     "service/ontology_commands.py": "facts of an ontology",
