@@ -32,6 +32,7 @@ class Doors:
     """A loaded ontology behind the questions that one may ask of it.
 
     Every question takes a case as the JSON value of the fixed case format and raises ``CaseError`` for a bad one.
+    ``prior`` gives a weight for every entity of the differential, in place of the model's own P(entity | patient).
     """
 
     reasoner: Reasoner
@@ -90,15 +91,21 @@ class Doors:
         return found.to_dict()
 
     def explain(
-        self, case: Json, *, differential: str | None = None, entity: str | None = None, against: str | None = None
+        self,
+        case: Json,
+        *,
+        differential: str | None = None,
+        entity: str | None = None,
+        against: str | None = None,
+        prior: Mapping[str, float] | None = None,
     ) -> Json:
         """Return for each lesion the ledger, and the best story of each entity."""
         from hepagraph.inference.ledger import explain
         from hepagraph.inference.most_probable import most_probable
 
         read = self.reasoner.read(case)
-        ledgers = explain(self.reasoner, read, differential=differential, entity=entity, against=against)
-        stories = most_probable(self.reasoner, read, differential=differential)
+        ledgers = explain(self.reasoner, read, differential=differential, entity=entity, against=against, prior=prior)
+        stories = most_probable(self.reasoner, read, differential=differential, prior=prior)
         lesions = [
             {**ledger.to_dict(), "explanations": [story.to_dict() for story in found]}
             for ledger, found in zip(ledgers, stories, strict=True)
@@ -113,6 +120,7 @@ class Doors:
         sweep: Sequence[str] = (),
         lesion: str | None = None,
         differential: str | None = None,
+        prior: Mapping[str, float] | None = None,
     ) -> Json:
         """Return tidy rows: scenario, lesion, entity, posterior and change; the case as it is comes first.
 
@@ -123,32 +131,51 @@ class Doors:
 
         asked = [_scenario(scenario) for scenario in scenarios]
         asked += swept(self.reasoner, *sweep) if sweep else []
-        found = what_if(self.reasoner, case, asked, lesion=lesion, differential=differential)
+        found = what_if(self.reasoner, case, asked, lesion=lesion, differential=differential, prior=prior)
         return {"rows": list(found.rows()), "model": dict(self.reasoner.model)}
 
-    def next_best(self, case: Json, *, differential: str | None = None, costs: Json | None = None) -> Json:
+    def next_best(
+        self,
+        case: Json,
+        *,
+        differential: str | None = None,
+        costs: Json | None = None,
+        prior: Mapping[str, float] | None = None,
+    ) -> Json:
         """Return for each lesion what to look at next; ``costs`` as ``changed_costs`` reads them."""
         from hepagraph.inference.next_best import next_best
 
         read = self.reasoner.read(case)
-        found = next_best(self.reasoner, read, differential=differential, costs=self._costs(costs))
+        found = next_best(self.reasoner, read, differential=differential, costs=self._costs(costs), prior=prior)
         return self._answer(read.id, [lesion.to_dict() for lesion in found])
 
-    def sensitivity(self, case: Json, *, differential: str | None = None) -> Json:
+    def sensitivity(
+        self, case: Json, *, differential: str | None = None, prior: Mapping[str, float] | None = None
+    ) -> Json:
         """Return for each lesion on which numbers its answer hangs."""
         from hepagraph.inference.sensitivity import sensitivity
 
         read = self.reasoner.read(case)
-        found = sensitivity(self.reasoner, read, differential=differential)
+        found = sensitivity(self.reasoner, read, differential=differential, prior=prior)
         return self._answer(read.id, [lesion.to_dict() for lesion in found])
 
-    def recommend(self, case: Json, *, differential: str | None = None) -> Json:
+    def recommend(
+        self,
+        case: Json,
+        *,
+        differential: str | None = None,
+        interval: bool = False,
+        prior: Mapping[str, float] | None = None,
+    ) -> Json:
         """Return which rules of protocol, reading and follow-up apply."""
         from hepagraph.inference.rules import recommend
         from hepagraph.inference.rules_circumstances import read_rule_case
 
         read = read_rule_case(self.rules, self.reasoner.reader, case)
-        return recommend(self.reasoner, read, book=self.rules, differential=differential).to_dict()
+        found = recommend(
+            self.reasoner, read, book=self.rules, differential=differential, interval=interval, prior=prior
+        )
+        return found.to_dict()
 
     def response(self, case: Json) -> Json:
         """Return the response grade of every treated lesion; refused where the ontology has no response model."""

@@ -17,6 +17,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
+from hepagraph.inference.stopping import time_limit
 from hepagraph.ontology.errors import CaseError, HepagraphError, QueryError
 from hepagraph.ontology.files import find_ontology
 from hepagraph.ontology.named_queries import read_query
@@ -30,6 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Json = dict[str, Any]
 MANY_PROBLEMS = 20
+SECONDS = 120.0  # that an answer may take; queries have a limit of their own
 LOG = logging.getLogger("hepagraph.mcp")
 READING = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
@@ -73,6 +75,9 @@ class Scenario(BaseModel):
 
 CaseInput = Annotated[Case, Field(description="The patient, their examinations and lesions.")]
 Differential = Annotated[str | None, Field(description="Which list of entities shares probability one.")]
+Prior = Annotated[
+    dict[str, float] | None, Field(description="A weight for every entity, in place of the model's prior.")
+]
 Entity = Annotated[str | None, Field(description="Which entity the reasons are about; the leading one if left out.")]
 
 
@@ -112,7 +117,8 @@ def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Call
         @functools.wraps(function)
         def told(*args: P.args, **kwargs: P.kwargs) -> R:
             try:
-                found = function(*args, **kwargs)
+                with time_limit(SECONDS):
+                    found = function(*args, **kwargs)
                 json.dumps(found, ensure_ascii=False).encode()
                 return found
             except UnicodeEncodeError as error:
@@ -149,9 +155,7 @@ def _add_questions(server: MCPServer[Any], doors: Doors) -> None:
         case: CaseInput,
         differential: Differential = None,
         interval: Annotated[bool, Field(description="Add 95 % credible intervals; takes a few times longer.")] = False,
-        prior: Annotated[
-            dict[str, float] | None, Field(description="A weight for every entity, in place of the model's prior.")
-        ] = None,
+        prior: Prior = None,
     ) -> dict[str, Any]:
         """Return for every lesion the posterior probability of each entity, subtypes, mechanisms, reasons, warnings."""
         return doors.posterior(_plain(case), differential=differential, interval=interval, prior=prior)
@@ -162,9 +166,10 @@ def _add_questions(server: MCPServer[Any], doors: Doors) -> None:
         differential: Differential = None,
         entity: Entity = None,
         against: Annotated[str | None, Field(description="Weigh against this rival; all others if left out.")] = None,
+        prior: Prior = None,
     ) -> dict[str, Any]:
         """Return what speaks for and against an entity: weights that add up, causal paths, and published evidence."""
-        return doors.explain(_plain(case), differential=differential, entity=entity, against=against)
+        return doors.explain(_plain(case), differential=differential, entity=entity, against=against, prior=prior)
 
     @_tool(server, "Scenarios")
     def what_if(
@@ -173,27 +178,47 @@ def _add_questions(server: MCPServer[Any], doors: Doors) -> None:
         sweep: Annotated[
             list[str], Field(max_length=2, description="One or two variables, of which every state is tried.")
         ] = [],  # noqa: B006
-        lesion: Annotated[str | None, Field(description="The id of the lesion that changes; all if left out.")] = None,
+        lesion: Annotated[str | None, Field(description="The id of the lesion that changes; the first if left out.")] = None,
         differential: Differential = None,
+        prior: Prior = None,
     ) -> dict[str, Any]:
         """Return the posteriors of the case as it is and under other findings or examinations, with the changes."""
         asked = [scenario.model_dump(exclude_unset=True) for scenario in scenarios]
-        return doors.what_if(_plain(case), asked, sweep=sweep, lesion=lesion, differential=differential)
+        return doors.what_if(_plain(case), asked, sweep=sweep, lesion=lesion, differential=differential, prior=prior)
 
     @_tool(server, "What to look at next")
-    def next_best(case: CaseInput, differential: Differential = None) -> dict[str, Any]:
+    def next_best(
+        case: CaseInput,
+        differential: Differential = None,
+        costs: Annotated[
+            dict[str, Any] | None, Field(description="Losses and burdens in place of the ontology's, by name.")
+        ] = None,
+        prior: Prior = None,
+    ) -> dict[str, Any]:
         """Return which finding, examination or test would tell most, in bits and in expected loss saved."""
-        return doors.next_best(_plain(case), differential=differential)
+        return doors.next_best(_plain(case), differential=differential, costs=costs, prior=prior)
 
     @_tool(server, "What the answer hangs on")
-    def sensitivity(case: CaseInput, differential: Differential = None) -> dict[str, Any]:
+    def sensitivity(case: CaseInput, differential: Differential = None, prior: Prior = None) -> dict[str, Any]:
         """Return on which numbers of the model the answer hangs, and which would turn it."""
-        return doors.sensitivity(_plain(case), differential=differential)
+        return doors.sensitivity(_plain(case), differential=differential, prior=prior)
 
     @_tool(server, "Rules that apply")
-    def recommend(case: CaseInput, differential: Differential = None) -> dict[str, Any]:
+    def recommend(case: CaseInput, differential: Differential = None, prior: Prior = None) -> dict[str, Any]:
         """Return which published rules of protocol, reading and follow-up apply to the case, and why."""
-        return doors.recommend(_plain(case), differential=differential)
+        return doors.recommend(_plain(case), differential=differential, prior=prior)
+
+    if doors.grades_response:
+
+        @_tool(server, "Response to treatment")
+        def response(
+            case: Annotated[
+                Case,
+                Field(description="As elsewhere; the signs of each treated lesion stand in its object 'response'."),
+            ],
+        ) -> dict[str, Any]:
+            """Return the grade of response of every treated lesion, with reasons."""
+            return doors.response(_plain(case))
 
     @_tool(server, "What an entity looks like")
     def archetype(

@@ -37,10 +37,11 @@ def report(codes: CodeBook, case: Mapping[str, Any], result: Mapping[str, Any] |
         groups.append(writing.answer(answer, result["model"] if result else {}, tracking[answer["id"]]))
     exams = [[codes.variables[one.variable].nodes[one.states[0]] for one in exam] for exam in said.exams]
     procedures = list(dict.fromkeys(_procedure(nodes) for nodes in exams or [[]]))
+    content = writing.content(procedures, groups)
     try:
         found = ComprehensiveSR(
             evidence=evidence,
-            content=writing.content(procedures, groups),
+            content=content,
             series_instance_uid=UID(),
             series_number=1,
             sop_instance_uid=UID(),

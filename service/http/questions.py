@@ -69,21 +69,34 @@ QUESTIONS = (
     Question(
         "explain",
         "What speaks for and against an entity, with sources, and the best story of each",
-        {"differential": DIFFERENTIAL, "entity": ENTITY, "against": AGAINST},
+        {"differential": DIFFERENTIAL, "entity": ENTITY, "against": AGAINST, "prior": PRIOR},
         weight=2,
     ),
     Question(
         "what-if",
         "The answer as it is and under other findings or examinations",
-        {"scenarios": SCENARIOS, "sweep": SWEEP, "lesion": LESION, "differential": DIFFERENTIAL},
+        {"scenarios": SCENARIOS, "sweep": SWEEP, "lesion": LESION, "differential": DIFFERENTIAL, "prior": PRIOR},
     ),
     Question(
         "next-best",
         "What to look at next, by what it tells and what it saves",
-        {"differential": DIFFERENTIAL, "costs": COSTS},
+        {"differential": DIFFERENTIAL, "costs": COSTS, "prior": PRIOR},
     ),
-    Question("sensitivity", "On which numbers the answer hangs", {"differential": DIFFERENTIAL}, weight=4),
-    Question("recommend", "Which rules of protocol, reading and follow-up apply", {"differential": DIFFERENTIAL}),
+    Question(
+        "sensitivity",
+        "On which numbers the answer hangs",
+        {"differential": DIFFERENTIAL, "prior": PRIOR},
+        weight=4,
+    ),
+    Question(
+        "recommend",
+        "Which rules of protocol, reading and follow-up apply",
+        {
+            "differential": DIFFERENTIAL,
+            "prior": PRIOR,
+            "interval": {**FLAG, "description": "Add 95 % credible intervals to the probabilities that rules read."},
+        },
+    ),
     Question("response", "The grade of response of every treated lesion"),
 )
 

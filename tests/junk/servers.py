@@ -128,14 +128,14 @@ def _posts() -> Iterator[tuple[str, str, Callable[[World], Iterator[bytes]], int
     yield "/v1/form/check", "application/json", _chosen, 100
     yield "/v1/form/restore", "application/json", partial(_chosen, differential="three"), 100
     asked = {"lesion": "L1", "differential": "three"}
-    yield "/v1/form/text", "application/json", lambda world: json_of([{"case": world.case, **asked}]), 40
     yield (
         "/v1/form/reasons",
         "application/json",
         lambda world: json_of([{"case": world.case, **asked, "entity": "nevus"}]),
         40,
     )
-    yield "/v1/form/next", "application/json", lambda world: json_of([{"case": world.case, **asked}]), 40
+    for name in ("next", "text"):
+        yield f"/v1/form/{name}", "application/json", lambda world: json_of([{"case": world.case, **asked}]), 40
     yield "/v1/batch", NDJSON, lambda world: json_of([_small(world)]), 120
     yield "/v1/batch", ARROW, _stream_junk, 200
     yield f"/cds-services/{about()['id']}", "application/json", lambda world: json_of([_request(world)]), 60
@@ -148,7 +148,7 @@ def _json_bodies(name: str, world: World) -> Iterator[bytes]:
     return json_of(_bodies(world, name))
 
 
-def _chosen(world: World, **more: str) -> Iterator[bytes]:
+def _chosen(world: World, **more: Any) -> Iterator[bytes]:
     chosen = _server(world).client.post("/v1/form/read", json={"case": world.case}).json()
     return json_of([{"chosen": chosen, **more}])
 
@@ -376,17 +376,16 @@ def _tools() -> Iterator[tuple[str, Callable[[Any], Json], int]]:
     def with_case(**more: Any) -> Callable[[Any], Json]:
         return lambda world: {"case": world.case, "differential": "three", **more}
 
+    def with_prior(**more: Any) -> Callable[[Any], Json]:
+        return lambda world: {**with_case(**more)(world), "prior": dict.fromkeys(world.skin.entities(), 1)}
+
     scenario = {"name": "other", "values": {"border": "regular"}, "exam": [{"method": "dermoscopy"}]}
-    yield (
-        "score",
-        lambda world: {**with_case()(world), "interval": False, "prior": dict.fromkeys(world.skin.entities(), 1)},
-        60,
-    )
-    yield "explain", lambda world: {**with_case()(world), "entity": "nevus", "against": "seborrheic_keratosis"}, 40
-    yield "what_if", with_case(scenarios=[scenario], sweep=["border"], lesion="L1"), 60
-    yield "next_best", with_case(), 40
-    yield "sensitivity", with_case(), 10
-    yield "recommend", with_case(), 40
+    yield "score", with_prior(interval=False), 60
+    yield "explain", with_prior(entity="nevus", against="seborrheic_keratosis"), 40
+    yield "what_if", with_prior(scenarios=[scenario], sweep=["border"], lesion="L1"), 60
+    yield "next_best", with_prior(costs={"losses": {}, "burdens": {}}), 40
+    yield "sensitivity", with_prior(), 10
+    yield "recommend", with_prior(), 40
     example = {"patient": {"sun_exposure": "low"}, "exam": [{"method": "dermoscopy"}], "differential": "three"}
     yield "archetype", lambda world: {"entity": "nevus", **example}, 60
     yield "vocabulary", lambda world: {"variables": ["border"]}, 60

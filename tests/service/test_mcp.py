@@ -17,6 +17,8 @@ import pytest
 
 from hepagraph.inference.result import NOTICE
 from hepagraph.service.doors import Doors
+from hepagraph.service.http.openapi import example_of
+from hepagraph.service.http.questions import QUESTIONS
 
 pytest.importorskip("mcp")
 import anyio
@@ -32,6 +34,7 @@ TOOLS = {
     "next_best",
     "sensitivity",
     "recommend",
+    "response",
     "archetype",
     "vocabulary",
     "named_queries",
@@ -91,6 +94,10 @@ def test_answers_are_those_of_the_doors_with_the_notice_once(doors: Doors, case:
     entity = doors.reasoner.entities()[0]
     lesion = case["lesions"][0]["id"]
     scenario = {"name": "without", "values": {name: None}}
+    prior = dict.fromkeys(doors.reasoner.entities(), 1.0)
+    assert doors.reasoner.costs is not None
+    costs = {"losses": {name: dict.fromkeys(row, 3) for name, row in doors.reasoner.costs.losses.items()}}
+    treated = example_of(next(question for question in QUESTIONS if question.name == "response"))["case"]
     wanted = {
         "score": ({"case": case}, doors.posterior(case)),
         "explain": ({"case": case, "entity": entity}, doors.explain(case, entity=entity)),
@@ -98,9 +105,10 @@ def test_answers_are_those_of_the_doors_with_the_notice_once(doors: Doors, case:
             {"case": case, "scenarios": [scenario], "lesion": lesion},
             doors.what_if(case, [scenario], lesion=lesion),
         ),
-        "next_best": ({"case": case}, doors.next_best(case)),
-        "sensitivity": ({"case": case}, doors.sensitivity(case)),
-        "recommend": ({"case": case}, doors.recommend(case)),
+        "next_best": ({"case": case, "costs": costs}, doors.next_best(case, costs=costs)),
+        "sensitivity": ({"case": case, "prior": prior}, doors.sensitivity(case, prior=prior)),
+        "recommend": ({"case": case, "prior": prior}, doors.recommend(case, prior=prior)),
+        "response": ({"case": treated}, doors.response(treated)),
         "archetype": (
             {"entity": entity, "exam": case["exam"]},
             doors.archetype(entity, exam=case["exam"]),

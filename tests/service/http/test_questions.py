@@ -52,16 +52,17 @@ def test_every_option_is_handed_on(client: httpx.Client, doors: Doors, cases: li
             "reasons": False,
             "surprise": False,
         },
-        "explain": {"differential": wide, "entity": one, "against": other},
+        "explain": {"differential": wide, "entity": one, "against": other, "prior": prior},
         "what-if": {
             "scenarios": [{"name": "without", "values": {finding: None}}],
             "sweep": [finding],
             "lesion": lesion,
             "differential": wide,
+            "prior": prior,
         },
-        "next-best": {"differential": wide},
-        "sensitivity": {"differential": wide},
-        "recommend": {"differential": wide},
+        "next-best": {"differential": wide, "prior": prior},
+        "sensitivity": {"differential": wide, "prior": prior},
+        "recommend": {"differential": wide, "prior": prior, "interval": True},
         "response": {},
     }
     for question in QUESTIONS:
@@ -72,6 +73,8 @@ def test_every_option_is_handed_on(client: httpx.Client, doors: Doors, cases: li
         found = client.post(f"/v1/{question.name}", json={"case": case, **options})
         assert found.status_code == 200, found.text
         assert found.json() == getattr(doors, question.method)(case, **options)
+        del options["prior"]
+        assert found.json() != getattr(doors, question.method)(case, **options)
     costs = {"losses": {name: dict.fromkeys(row, 3) for name, row in doors.reasoner.costs.losses.items()}}  # type: ignore[union-attr]
     found = client.post("/v1/next-best", json={"case": case, "costs": costs})
     assert found.json() == doors.next_best(case, costs=costs)
