@@ -178,7 +178,9 @@ def _add_questions(server: MCPServer[Any], doors: Doors) -> None:
         sweep: Annotated[
             list[str], Field(max_length=2, description="One or two variables, of which every state is tried.")
         ] = [],  # noqa: B006
-        lesion: Annotated[str | None, Field(description="The id of the lesion that changes; the first if left out.")] = None,
+        lesion: Annotated[
+            str | None, Field(description="The id of the lesion that changes; the first if left out.")
+        ] = None,
         differential: Differential = None,
         prior: Prior = None,
     ) -> dict[str, Any]:
