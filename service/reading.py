@@ -136,8 +136,19 @@ def _loads(text: str) -> Any:
 
 
 def _check_depth(value: Any) -> None:
+    if any(depth >= _DEPTH for depth, _ in enumerate(levels(value))):
+        raise _TooDeepError(f"is nested more than {_DEPTH} levels deep")
+
+
+def levels(value: Any) -> Iterator[list[Any]]:
+    """Yield what stands at each depth of a JSON value, the value itself first.
+
+    >>> list(levels({"a": [1, 2]}))
+    [[{'a': [1, 2]}], [[1, 2]], [1, 2]]
+    """
     level = [value]
-    for _ in range(_DEPTH):
+    while level:
+        yield level
         inner: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -145,9 +156,6 @@ def _check_depth(value: Any) -> None:
             elif isinstance(item, list):
                 inner += item
         level = inner
-        if not level:
-            return
-    raise _TooDeepError(f"is nested more than {_DEPTH} levels deep")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, Problem
 from hepagraph.service.http.problems import RequestError, to_bytes
-from hepagraph.service.reading import parse_json
+from hepagraph.service.reading import levels, parse_json
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -114,19 +114,12 @@ def read_value(raw: bytes, settings: Settings, where: str = "body") -> Any:
 
 
 def _measure(value: Any, settings: Settings, where: str) -> None:
-    level, depth, count = [value], 0, 0
-    while level:
-        depth, count = depth + 1, count + len(level)
+    count = 0
+    for depth, level in enumerate(levels(value), start=1):
+        count += len(level)
         if depth > settings.depth:
             what = f"is nested more than {settings.depth} levels deep"
             raise RequestError(413, "The body is too deep.", [Problem("size", where, what)])
         if count > settings.values:
             what = f"has more than {settings.values} parts"
             raise RequestError(413, "The body has too many parts.", [Problem("size", where, what)])
-        inner: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner += item.values()
-            elif isinstance(item, list):
-                inner += item
-        level = inner
