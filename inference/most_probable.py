@@ -137,6 +137,7 @@ def joint_optimum(
     for variable, product in reversed(decisions):
         line = product.values[tuple(slice(None) if v == variable else chosen[v] for v in product.scope)]
         chosen[variable] = int(line.argmax())
-    log = sum(float(np.log(factor.values)) + factor.scale_log for factor in factors)
+    with np.errstate(divide="ignore"):  # a story may be impossible
+        log = sum(float(np.log(factor.values)) + factor.scale_log for factor in factors)
     states = {names[v]: int(kept[names[v]][s]) if names[v] in kept else s for v, s in chosen.items()}
     return states, log

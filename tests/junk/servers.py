@@ -356,6 +356,9 @@ def _call(name: str, world: World, junk: Any) -> bool:
     assistant = _assistant(world)
     try:
         result = assistant.run(assistant.client.call_tool(name, junk))
+    except ValueError as error:  # the client does not send what is nested so deeply
+        assert "serialization depth" in str(error), error
+        return False
     except MCPError as error:
         assert error.code in (-32602, -32600), error
         check_words(str(error))
@@ -364,7 +367,8 @@ def _call(name: str, world: World, junk: Any) -> bool:
     if result.is_error:
         assert "The server failed" not in text, text
         assert ":" in text or not text.startswith("Error executing tool"), text
-        check_words(text.encode("ascii", "backslashreplace").decode())
+        if "validation error" not in text:  # what the SDK itself says of arguments
+            check_words(text.encode("ascii", "backslashreplace").decode())
         assert "Internal" not in text
         return False
     return True
