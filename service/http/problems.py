@@ -85,8 +85,8 @@ def from_exception(error: Exception) -> RequestError:
         return error
     if isinstance(error, CaseError):
         count = len(error.problems)
-        what = "a problem" if count == 1 else f"{count} problems"
-        return RequestError(422, f"The request was understood, but there is {what} with it.", error.problems)
+        what = "is a problem" if count == 1 else f"are {count} problems"
+        return RequestError(422, f"The request was understood, but there {what} with it.", error.problems)
     if isinstance(error, StoppedError):
         return RequestError(503, "The answer took too long. Ask for less at a time.", headers=RETRY)
     if isinstance(error, HTTPException):
