@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference.network import Table
 from hepagraph.inference.stopping import stop_if_over
-from hepagraph.ontology.errors import ImpossibleEvidenceError, OntologyError, Problem
+from hepagraph.ontology.errors import ExtremeEvidenceError, ImpossibleEvidenceError, OntologyError, Problem
 
 Array = NDArray[np.float64]
 MAXIMUM_CELLS = 2**26
@@ -229,6 +229,17 @@ def _finish(message: Factor) -> float:
     if not total > 0:
         raise impossible_evidence()
     return float(np.log(total)) + message.scale_log
+
+
+def extreme_evidence() -> ExtremeEvidenceError:
+    """Return the error for likelihoods, or a prior, that are too far apart for double precision."""
+    problem = Problem(
+        "extreme",
+        "findings",
+        "their likelihoods, or the weights of the prior, are too far apart to be computed with",
+        advice="say what is as good as impossible with 1e-12 of the largest, or leave it out",
+    )
+    return ExtremeEvidenceError([problem])
 
 
 def impossible_evidence() -> ImpossibleEvidenceError:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from hepagraph.ontology.errors import (
         CaseError,
         ContradictionError,
+        ExtremeEvidenceError,
         HepagraphError,
         ImpossibleEvidenceError,
         MissingExtraError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CaseError",
     "ContradictionError",
+    "ExtremeEvidenceError",
     "HepagraphError",
     "ImpossibleEvidenceError",
     "MissingExtraError",

@@ -90,6 +90,10 @@ class ImpossibleEvidenceError(CaseError):
     """Findings that have probability zero under the model."""
 
 
+class ExtremeEvidenceError(CaseError):
+    """Likelihoods that are too far apart for the numbers of a computer."""
+
+
 _BY_KIND: dict[str, type[CaseError]] = {
     "unknown_key": UnknownKeyError,
     "unknown_state": UnknownStateError,
@@ -97,6 +101,7 @@ _BY_KIND: dict[str, type[CaseError]] = {
     "not_assessable": NotAssessableError,
     "contradiction": ContradictionError,
     "impossible": ImpossibleEvidenceError,
+    "extreme": ExtremeEvidenceError,
 }
 
 

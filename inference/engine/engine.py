@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hepagraph.inference import elimination
 from hepagraph.inference.batch import BatchMarginals, batch_marginals, batch_size, refuse_impossible
-from hepagraph.inference.elimination import Marginals, impossible_evidence
+from hepagraph.inference.elimination import Marginals, extreme_evidence, impossible_evidence
 from hepagraph.inference.engine.evidence import coded_contexts, evidence_rows, single_evidence
 from hepagraph.inference.engine.native import NativeKernel, library
 from hepagraph.inference.engine.numpy_kernel import NumpyKernel
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Kernel = NativeKernel | NumpyKernel
 CHUNK_ROWS = 2**14
+TOO_WIDE = 2  # the flag of a row of which a step would need too much room; 1: of one that double precision cannot hold
 
 
 class Engine:
@@ -115,7 +116,7 @@ class Engine:
             if found is not None:
                 return Marginals({name: found[0][name] for name in wanted}, found[1])
         else:
-            survey = self._survey(program, likelihood, Wanted.only(program, wanted))
+            survey, _ = self._survey(program, likelihood, Wanted.only(program, wanted))
             if survey is not None:
                 return Marginals({name: survey.posterior(name) for name in wanted}, survey.evidence_log)
         return elimination.marginals(self.tables, likelihood, wanted)
@@ -152,12 +153,18 @@ class Engine:
         ------
         ImpossibleEvidenceError
             The evidence has probability zero.
+        ExtremeEvidenceError
+            The likelihoods are too far apart for double precision.
         TooWideError
             The network's shape, or the steps, are beyond the engine.
         """
         program = self.program
-        found = None if program is None else self._survey(program, likelihood, Wanted.everything(program, changes))
+        found, flag = None, TOO_WIDE
+        if program is not None:
+            found, flag = self._survey(program, likelihood, Wanted.everything(program, changes))
         if found is None:
+            if not flag & TOO_WIDE:
+                raise extreme_evidence()
             raise TooWideError("the network is too wide to answer every what-if at once; ask for marginals")
         if not np.isfinite(found.evidence_log):
             raise impossible_evidence()
@@ -168,9 +175,10 @@ class Engine:
         program = self.program
         if program is None or any(n not in program.position and n not in program.above for n in likelihood):
             return None
-        return self._survey(program, likelihood, Wanted.only(program, ()))
+        return self._survey(program, likelihood, Wanted.only(program, ()))[0]
 
-    def _survey(self, program: Program, likelihood: Mapping[str, Array], wanted: Wanted) -> Survey | None:
+    def _survey(self, program: Program, likelihood: Mapping[str, Array], wanted: Wanted) -> tuple[Survey | None, int]:
+        """Return the survey, if there is one, and the row's flag."""
         stop_if_over()
         kernel = self._kernel(program, np.float64)
         joints: Joints | None
@@ -186,7 +194,7 @@ class Engine:
             context = int(rows.rows.context[0])
             weights = None if rows.rows.weights is None else rows.rows.weights[context]
         if joints is None or flag:
-            return None
+            return None, flag
         observed = frozenset(program.columns[column].name for column in seen)
         if weights is None:
             weights = program.weights.reshape(-1, *program.weights.shape[-2:])[context]
@@ -195,7 +203,7 @@ class Engine:
             for column in seen
             if program.columns[column].inner >= 0 and not joints.values[joints.parts.columns[column]].any()
         )
-        return Survey(program, joints, observed, joints.evidence_log + scale_log, np.asarray(weights), fixed)
+        return Survey(program, joints, observed, joints.evidence_log + scale_log, np.asarray(weights), fixed), flag
 
     def full_program(self) -> Program:
         """Return the program with every variable in it.
@@ -221,7 +229,7 @@ class Engine:
         """
         stop_if_over()
         answers = self._kernel(program, np.float64).run(rows)
-        if (answers.flags & 2).any():
+        if (answers.flags & TOO_WIDE).any():
             raise TooWideError("a step of the elimination would need too much room")
         refuse_impossible(answers.evidence_log)
         return answers

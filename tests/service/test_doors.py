@@ -11,7 +11,7 @@ import pytest
 
 from hepagraph.inference import Reasoner
 from hepagraph.inference.ledger import explain
-from hepagraph.ontology import CaseError
+from hepagraph.ontology import CaseError, ExtremeEvidenceError
 from hepagraph.service.doors import Doors
 
 
@@ -89,3 +89,14 @@ def test_many_threads_get_the_same_answers(doors: Doors, case: dict[str, Any]) -
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: (doors.explain(case), doors.posterior(case, surprise=False)), range(24)))
     assert all(answer == wanted for answer in found)
+
+
+@pytest.mark.parametrize("question", ["explain", "next_best", "sensitivity"])
+def test_weights_that_double_precision_cannot_hold_are_refused(doors: Doors, question: str) -> None:
+    """Generated requests found this one; the posterior alone has an exact way without scales of its own."""
+    first, *others = doors.reasoner.entities()
+    prior = {first: 1.0, **dict.fromkeys(others, 5e-324)}
+    case = {"lesions": [{"findings": {}}]}
+    assert doors.posterior(case, prior=prior)["lesions"][0]["posterior"][first] == 1
+    with pytest.raises(ExtremeEvidenceError, match=r"too far apart.*1e-12"):
+        getattr(doors, question)(case, prior=prior)
