@@ -21,11 +21,11 @@ GRACE_SECONDS = 5.0
 
 
 class Streams:
-    """The places for streams: each has a thread of its own while it lasts, and there are few."""
+    """The places for streams: each has a thread of its own while it lasts, and there are few; ``free`` counts them."""
 
     def __init__(self, places: int, seconds: float) -> None:
         self.seconds = seconds
-        self._free = places
+        self.free = places
         # A line or a part ends itself when its time is up; one that does not soon ends its batch.
         self._bench = Workbench(places, places, seconds + GRACE_SECONDS, "batch")
 
@@ -38,13 +38,13 @@ class Streams:
         RequestError
             None is free (503, with Retry-After).
         """
-        if not self._free:
+        if not self.free:
             raise RequestError(503, "The server is busy with other batches. Ask again in a moment.", headers=RETRY)
-        self._free -= 1
+        self.free -= 1
         try:
             yield
         finally:
-            self._free += 1
+            self.free += 1
 
     async def run(self, function: Callable[[], R]) -> R:
         """Return what a function returns that is called in a thread; see ``Workbench.run``."""

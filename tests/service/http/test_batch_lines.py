@@ -127,7 +127,8 @@ def test_a_batch_that_stalls_is_left_with_a_last_line(doors: Doors, running: Run
 
 def test_too_many_lines_and_too_many_batches_are_refused(doors: Doors, running: Running) -> None:
     line = '{"lesions": [{"findings": {}}]}\n'
-    with running(create_app(doors, Settings(lines=20, batches=1))) as client:
+    app = create_app(doors, Settings(lines=20, batches=1))
+    with running(app) as client:
         found = lines_of(client.post("/v1/batch", content=line * 20, headers=NDJSON))
         assert len(found) == 20
         found = lines_of(client.post("/v1/batch", content=line * 21, headers=NDJSON))
@@ -136,9 +137,10 @@ def test_too_many_lines_and_too_many_batches_are_refused(doors: Doors, running: 
 
         def slowly() -> Iterator[bytes]:
             yield line.encode()
-            until = time.monotonic() + 20  # the first has its place as soon as the server has come to it
-            while 503 not in held and time.monotonic() < until:
-                held.append(client.post("/v1/batch", content=line, headers=NDJSON).status_code)
+            until = time.monotonic() + 20
+            while app.state.streams.free and time.monotonic() < until:
+                time.sleep(0.01)
+            held.append(client.post("/v1/batch", content=line, headers=NDJSON).status_code)
             yield line.encode()
 
         with httpx.Client(base_url=client.base_url, timeout=30) as other:
