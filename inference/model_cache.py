@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import hepagraph.kg
 from hepagraph.inference.model import CompiledModel
-from hepagraph.inference.stored import FORMAT, read_graph, read_model, write_model, write_whole
+from hepagraph.inference.stored import FORMAT, read_graph, read_model
+from hepagraph.inference.stored_writing import write_model, write_whole
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.files import PACKAGED, content_hash, find_ontology
 from hepagraph.ontology.signatures import Signature, files_below, signature

@@ -26,7 +26,8 @@ from hepagraph.inference.model import CompiledModel
 from hepagraph.inference.model_cache import find_graph, find_model, keep_model
 from hepagraph.inference.reconciling import _Stored
 from hepagraph.inference.sensitivity import sensitivity
-from hepagraph.inference.stored import read_graph, read_model, write_model
+from hepagraph.inference.stored import read_graph, read_model
+from hepagraph.inference.stored_writing import write_model
 from hepagraph.inference.withdrawal import withdrawals
 from hepagraph.ontology.errors import OntologyError
 from hepagraph.ontology.signatures import SETTLED_NS

@@ -20,7 +20,8 @@ from hepagraph.inference import Reasoner
 from hepagraph.inference.artifact import read_artifact, write_artifact
 from hepagraph.inference.knowledge import Knowledge
 from hepagraph.inference.model_cache import find_model, keep_model
-from hepagraph.inference.stored import read_model, write_model
+from hepagraph.inference.stored import read_model
+from hepagraph.inference.stored_writing import write_model
 from hepagraph.ontology import find_ontology
 from hepagraph.ontology.sssom import load_licences, read_set
 from hepagraph.ontology.store import load_ontology
