@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import click
 
@@ -14,6 +16,13 @@ from hepagraph.service.options import ontology_option, reports_errors
 from hepagraph.service.reading import read_text
 
 DEFAULT = Settings()
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def _number(name: str, kind: click.ParamType, says: str) -> Callable[[Command], Command]:
+    """Return the option of a number in the settings, with its default."""
+    default = getattr(DEFAULT, name.removeprefix("--").replace("-", "_"))
+    return click.option(name, default=default, show_default=True, type=kind, help=says)
 
 
 @click.command()
@@ -25,58 +34,22 @@ DEFAULT = Settings()
     "--token-file", default=None, metavar="FILE", help="Who asks must send the token in it. Or HEPAGRAPH_TOKEN."
 )
 @click.option("--origin", "origins", multiple=True, metavar="URL", help="A web origin whose pages may ask (CORS).")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes.")
-@click.option(
-    "--threads", default=DEFAULT.threads, show_default=True, type=click.IntRange(1, 256), help="Of each process."
-)
-@click.option(
-    "--queue", default=DEFAULT.queue, show_default=True, type=click.IntRange(0), help="Requests that may wait."
-)
-@click.option(
-    "--seconds", default=DEFAULT.seconds, show_default=True, type=click.FloatRange(0.1), help="Limit of a request."
-)
-@click.option(
-    "--body-bytes", default=DEFAULT.body_bytes, show_default=True, type=click.IntRange(1), help="Limit of a body."
-)
-@click.option("--lesions", default=DEFAULT.lesions, show_default=True, type=click.IntRange(1), help="Limit of a case.")
-@click.option(
-    "--scenarios", default=DEFAULT.scenarios, show_default=True, type=click.IntRange(1), help="Limit of a what-if."
-)
-@click.option(
+@_number("--workers", click.IntRange(1, 256), "Processes.")
+@_number("--threads", click.IntRange(1, 256), "Of each process.")
+@_number("--queue", click.IntRange(0), "Requests that may wait.")
+@_number("--seconds", click.FloatRange(0.1), "Limit of a request.")
+@_number("--body-bytes", click.IntRange(1), "Limit of a body.")
+@_number("--lesions", click.IntRange(1), "Limit of a case.")
+@_number("--scenarios", click.IntRange(1), "Limit of a what-if.")
+@_number(
     "--per-client",
-    default=DEFAULT.per_client,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Requests that one address may have open; 0: any number. Behind a proxy all have its address.",
+    click.IntRange(0),
+    "Requests that one address may have open; 0: any number. Behind a proxy all have its address.",
 )
-@click.option(
-    "--sparql-seconds",
-    default=DEFAULT.sparql_seconds,
-    show_default=True,
-    type=click.FloatRange(0.1),
-    help="Limit of a SPARQL query.",
-)
-@click.option(
-    "--sparql-rows",
-    default=DEFAULT.sparql_rows,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Rows or triples that a SPARQL query gets; the rest is cut off.",
-)
-@click.option(
-    "--sparql-processes",
-    default=DEFAULT.sparql_processes,
-    show_default=True,
-    type=click.IntRange(1, 256),
-    help="SPARQL queries at a time, of each process.",
-)
-@click.option(
-    "--sparql-mebibytes",
-    default=DEFAULT.sparql_mebibytes,
-    show_default=True,
-    type=click.IntRange(512),
-    help="Memory of each of these, with the ontology in it.",
-)
+@_number("--sparql-seconds", click.FloatRange(0.1), "Limit of a SPARQL query.")
+@_number("--sparql-rows", click.IntRange(1), "Rows or triples that a SPARQL query gets; the rest is cut off.")
+@_number("--sparql-processes", click.IntRange(1, 256), "SPARQL queries at a time, of each process.")
+@_number("--sparql-mebibytes", click.IntRange(512), "Memory of each of these, with the ontology in it.")
 @ontology_option
 @reports_errors
 def serve(token_file: str | None, origins: tuple[str, ...], ontology: str | None, **given: int | float | str) -> None:
@@ -86,8 +59,7 @@ def serve(token_file: str | None, origins: tuple[str, ...], ontology: str | None
     """
     from hepagraph.service.http.serving import run
 
-    settings = replace(DEFAULT, origins=origins, token=_token(token_file), **given)  # type: ignore[arg-type]
-    settings.check()
+    settings = replace(DEFAULT, origins=origins, token=_token(token_file), **given).check()  # type: ignore[arg-type]
     if settings.workers > 1:  # read by prometheus-client when it is imported, which is later
         with tempfile.TemporaryDirectory(prefix="hepagraph-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

@@ -33,13 +33,14 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*options: str, wait: float = 180.0) -> Iterator[Served]:
+def served(*options: str, token: str | None = TOKEN, wait: float = 180.0) -> Iterator[Served]:
     """Start a server with more options of ``hepagraph serve``, wait until it is ready, and stop it at the end."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
     command = (sys.executable, "-m", "hepagraph.service.cli", "serve", "--port", str(port), *options)
-    environment = {**os.environ, "HEPAGRAPH_TOKEN": TOKEN}
+    environment = {name: value for name, value in os.environ.items() if name != "HEPAGRAPH_TOKEN"}
+    environment |= {} if token is None else {"HEPAGRAPH_TOKEN": token}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         url, until = f"http://127.0.0.1:{port}", time.monotonic() + wait
