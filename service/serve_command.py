@@ -19,7 +19,7 @@ DEFAULT = Settings()
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def _number(name: str, kind: click.ParamType, says: str) -> Callable[[Command], Command]:
+def _number(name: str, kind: click.IntRange | click.FloatRange, says: str) -> Callable[[Command], Command]:
     """Return the option of a number in the settings, with its default."""
     default = getattr(DEFAULT, name.removeprefix("--").replace("-", "_"))
     return click.option(name, default=default, show_default=True, type=kind, help=says)
