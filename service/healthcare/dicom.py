@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hepagraph.ontology.errors import CaseError, MissingExtraError, Problem
 from hepagraph.service.healthcare.codes import DATA
+from hepagraph.service.healthcare.dicom_files import decoded
 
 if TYPE_CHECKING:
     from hepagraph.service.healthcare.codes import CodeBook
@@ -76,9 +77,7 @@ def read_image(path: str | Path) -> Any:
         highdicom is not installed.
     """
     need()
-    from pydicom import dcmread
-
-    return _decoded(path, functools.partial(dcmread, stop_before_pixels=True))
+    return decoded(path, pixels=False)
 
 
 def to_dicom_sr(
@@ -141,7 +140,7 @@ def read_dicom_sr(codes: CodeBook, document: Any) -> Imported:
     need()
     from hepagraph.service.healthcare.dicom_reading import read_report
 
-    return read_report(codes, _decoded(document))
+    return read_report(codes, decoded(document))
 
 
 def _whole(image: Any) -> Any:
@@ -156,28 +155,3 @@ def _whole(image: Any) -> Any:
         if name not in found:
             setattr(found, name, None if name in _DATED else "")
     return found
-
-
-def _decoded(document: Any, read: Callable[[Any], Any] | None = None) -> Any:
-    """Return a data set, or that of a file, of which every element can be decoded.
-
-    Decoding is put off until an element is asked for, and what pydicom raises of broken bytes is of no common kind: so
-    all of it is asked for here, and whatever is raised means that this is no sound file.
-    """
-    from pydicom import dcmread
-    from pydicom.dataset import Dataset
-    from pydicom.errors import InvalidDicomError
-
-    place = str(document) if isinstance(document, str | Path) else "document"
-    try:
-        found = document if isinstance(document, Dataset) else (read or dcmread)(document)
-        for element in found.iterall():
-            _ = element.value
-        return found
-    except InvalidDicomError:
-        what = "is not a DICOM file"
-    except FileNotFoundError:
-        what = "there is no such file"
-    except Exception as error:  # see above
-        what = f"cannot be read: {str(error)[:200] or type(error).__name__}"
-    raise CaseError([Problem("file", place, what)])

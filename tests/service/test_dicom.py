@@ -399,6 +399,25 @@ def test_broken_bytes_are_refused_or_read(codes: CodeBook, expected: Json, image
     assert refused > 20
 
 
+def test_deflated_reports_are_read_and_endless_ones_refused(
+    codes: CodeBook, expected: Json, image: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    document, path = to_dicom_sr(codes, expected["case"], None, [image]), tmp_path / "deflated.dcm"
+    plain = from_dicom_sr(codes, document)
+    document.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    document.save_as(path, enforce_file_format=True)
+    assert from_dicom_sr(codes, path) == plain
+    document.add_new(0x00420011, "OB", bytes(2**20))  # an encapsulated document: zeros, deflated to next to nothing
+    document.save_as(path, enforce_file_format=True)
+    assert path.stat().st_size < 2**16
+    assert from_dicom_sr(codes, path) == plain
+    monkeypatch.setattr("hepagraph.service.healthcare.dicom_files.INFLATED", 2**20)
+    with pytest.raises(CaseError, match="comes to more than 1 MiB"):
+        from_dicom_sr(codes, path)
+
+
 @pytest.mark.parametrize("name", ["coin", "skin"])
 def test_other_ontologies(name: str, request: pytest.FixtureRequest, data: Path, image: Any) -> None:
     other: Reasoner = request.getfixturevalue(name)
