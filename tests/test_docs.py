@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -86,3 +87,13 @@ def test_no_file_names_this_machine_or_an_index(root: Path) -> None:
         text = path.read_text(encoding="utf-8")
         assert re.search(r"--(extra-)?index.url|find.links", text) is None, path
         assert str(root) not in text, path
+
+
+def test_readme_lists_every_extra_with_what_it_brings(root: Path) -> None:
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    table = (root / "README.md").read_text(encoding="utf-8").split("## Extras")[1]
+    rows = [
+        [cell.strip(" `") for cell in line.split("|")[1:3]] for line in table.splitlines() if line.startswith("| `")
+    ]
+    asked = {name: {re.split(r"[<>=]", one)[0] for one in libraries} for name, libraries in extras.items()}
+    assert {name: set(libraries.split(", ")) for name, libraries in rows} == asked
