@@ -23,7 +23,7 @@ from hepagraph.service.http.logs import LOG, JsonLines
 from hepagraph.service.http.serving import uvicorn_options
 
 Running = Callable[..., contextlib.AbstractContextManager[httpx.Client]]
-Logged = Callable[[], contextlib.AbstractContextManager[io.StringIO]]
+Logged = Callable[..., contextlib.AbstractContextManager[io.StringIO]]
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +64,22 @@ def client(doors: Doors) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def logged() -> Logged:
-    """Collects what is logged meanwhile, by the server and by uvicorn, as it stands on standard error."""
+    """Collects what is logged meanwhile, by the server and by uvicorn, as it stands on standard error.
+
+    A line follows its answer: with a client, what its server still has to say of earlier requests is awaited first.
+    """
     return _logged
 
 
 @contextlib.contextmanager
-def _logged() -> Iterator[io.StringIO]:
+def _logged(client: httpx.Client | None = None) -> Iterator[io.StringIO]:
+    if client is not None:
+        with _logged() as before:
+            client.request("SETTLE", "/metrics")
+            until = time.monotonic() + 10
+            while '"other", "route": "/metrics"' not in before.getvalue():
+                assert time.monotonic() < until, before.getvalue()
+                time.sleep(0.01)
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(JsonLines())

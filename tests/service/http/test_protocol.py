@@ -144,7 +144,7 @@ def test_a_host_that_only_begins_like_this_machine_is_another(client: httpx.Clie
 
 def test_no_line_of_the_log_can_be_forged(client: httpx.Client, logged: Logged) -> None:
     forged = '%0A{"event": "request", "status": 200}%0D%0A'
-    with logged() as log:
+    with logged(client) as log:
         client.get(f"/{forged}")
         client.get(f"/v1/model?{forged}", headers={"X-Forged": '"}\t{"event": "x"'})
         client.request("FOO", "/health")

@@ -324,7 +324,7 @@ def test_nothing_that_is_sent_is_logged_or_counted(client: httpx.Client, doors: 
 
 
 def test_a_line_of_the_log_holds_what_it_says(client: httpx.Client, logged: Logged) -> None:
-    with logged() as log:
+    with logged(client) as log:
         client.post("/v1/posterior?secret=1", json=EMPTY)
         client.get("/a/path/of/a/client")
         client.request("FOO", "/health")
