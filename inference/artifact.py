@@ -8,7 +8,6 @@ packaged ontology; others lie in the user's cache folder, named by key.
 from __future__ import annotations
 
 import contextlib
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from hepagraph.inference.model import Artifact
 from hepagraph.inference.model_cache import cache_folder
 from hepagraph.ontology.errors import OntologyError
+from hepagraph.ontology.whole_files import whole_file
 
 if TYPE_CHECKING:
     from hepagraph.inference.reconciling import Reconciliation
@@ -43,16 +43,12 @@ def write_artifact(artifact: Artifact, path: Path) -> None:
     """
     arrays = {f"variable/{name}": value.astype(np.float64) for name, value in artifact.parameters.items()}
     head = {"version": np.array(VERSION), "tau": np.array(artifact.tau), "key": np.array(artifact.key)}
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(partial, **head, **arrays)  # type: ignore[arg-type]
-        partial.replace(path)
+        with whole_file(path) as stream:
+            np.savez_compressed(stream, **head, **arrays)  # type: ignore[arg-type]
     except OSError as error:
         raise OntologyError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def read_artifact(path: Path) -> Artifact | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, fields
@@ -22,6 +21,7 @@ from hepagraph.inference.stored_graph import NotStorableError, plain_graph, stat
 from hepagraph.kg.model import Source, Statement
 from hepagraph.kg.vocabulary import Variable
 from hepagraph.ontology.errors import OntologyError
+from hepagraph.ontology.whole_files import whole_file
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -43,26 +43,19 @@ def write_model(model: CompiledModel, key: str, path: Path, graph: nx.MultiDiGra
 
 
 def write_whole(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file under a temporary name and rename it.
+    """Write a file of the cache, and its folder; it appears whole or not at all.
 
     Raises
     ------
     OntologyError
         The file cannot be written.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("xb") as stream:
+        with whole_file(path) as stream:
             stream.writelines(parts)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
     except OSError as error:
         raise OntologyError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _encoded(model: CompiledModel, key: str, graph: nx.MultiDiGraph[str] | None) -> list[bytes]:

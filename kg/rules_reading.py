@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hepagraph.kg.model import Source, Statement
-from hepagraph.kg.numbers import checked_number
 from hepagraph.kg.rules import CONDITION_KINDS, Condition, Rule, RuleBook, RuleSource, leaf_nodes
 from hepagraph.kg.vocabulary import Variable, literal, nodes_of_kind, number, read_vocabulary, targets
 from hepagraph.ontology.errors import OntologyError
@@ -129,8 +128,8 @@ class _Reading:
             outside=self._states(node, named["outsideState"]) or None,
             variables=() if inside else tuple(read),
             subjects=tuple(self._subjects(node)),
-            low=_bound(graph, node, "above"),
-            high=_bound(graph, node, "upTo"),
+            low=number(graph, node, "above"),
+            high=number(graph, node, "upTo"),
             factor=number(graph, node, "withinFactor", 1.0),
             alternatives=tuple(map(self.condition, targets(graph, node, "alternative"))),
         )
@@ -191,8 +190,3 @@ class _Reading:
         states = [self.graph.nodes[state]["label"].removeprefix(f"{feature}: ") for state in statement.states]
         shown = f"{feature}: {' or '.join(states)}" if states else statement.state_text.replace("_", " ") or feature
         return f"{label}, {shown}: {statement.figure()}" if shown else f"{label}: {statement.figure()}"
-
-
-def _bound(graph: nx.MultiDiGraph[str], node: str, name: str) -> float | None:
-    value = literal(graph, node, name)
-    return None if value is None else checked_number(value, node, name)

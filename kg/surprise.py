@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hepagraph.kg.numbers import checked_number
-from hepagraph.kg.vocabulary import literal, nodes_of_kind
+from hepagraph.kg.vocabulary import literal, nodes_of_kind, number
 from hepagraph.ontology.errors import OntologyError
 
 if TYPE_CHECKING:
@@ -82,10 +81,9 @@ def _the_only(graph: nx.MultiDiGraph[str], kind: str) -> str:
 
 
 def _number(graph: nx.MultiDiGraph[str], node: str, name: str, low: float, high: float) -> float:
-    value = literal(graph, node, name)
-    if value is None:
+    found = number(graph, node, name)
+    if found is None:
         raise OntologyError(f"{node}: lacks {name}; add fl:{name} with a number from {low:g} to {high:g}")
-    found = checked_number(value, node, name)
     if not low <= found <= high:
         raise OntologyError(f"{node}: {name} = {found:g} is not between {low:g} and {high:g}")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from hepagraph.kg.numbers import checked_number
 from hepagraph.ontology.errors import OntologyError
@@ -77,7 +77,15 @@ def literal(graph: nx.MultiDiGraph[str], node: str, name: str, default: Any = No
     return values[0] if values else default
 
 
-def number(graph: nx.MultiDiGraph[str], node: str, name: str, default: float) -> float:
+@overload
+def number(graph: nx.MultiDiGraph[str], node: str, name: str, default: float) -> float: ...
+
+
+@overload
+def number(graph: nx.MultiDiGraph[str], node: str, name: str, default: None = None) -> float | None: ...
+
+
+def number(graph: nx.MultiDiGraph[str], node: str, name: str, default: float | None = None) -> float | None:
     """Return the first value of a node's numeric property, or the default.
 
     Raises
@@ -141,9 +149,9 @@ def _variable(graph: nx.MultiDiGraph[str], name: str) -> Variable:
         flag = literal(graph, node, "booleanValue")
         if flag is not None:
             booleans[flag] = notation
-        low, high = number(graph, node, "lowerBound", -math.inf), number(graph, node, "upperBound", math.inf)
-        if math.isfinite(low) or math.isfinite(high):
-            bands.append(Band(notation, low if math.isfinite(low) else 0.0, high))
+        low, high = number(graph, node, "lowerBound"), number(graph, node, "upperBound")
+        if low is not None or high is not None:
+            bands.append(Band(notation, low or 0.0, math.inf if high is None else high))
         for sign in targets(graph, node, "expresses"):
             expresses[notation] = sign
         if covered := targets(graph, node, "covers"):

@@ -121,6 +121,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return the text with control characters made visible, and its line breaks as they are."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def nearest(word: object, allowed: Iterable[str]) -> str | None:
     """Return the allowed word most like ``word``, or None when none is close.
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hepagraph.ontology.errors import HepagraphError
+from hepagraph.ontology.whole_files import whole_file
 from hepagraph.service.batch_sources import arrow
 
 MANIFEST = "manifest.json"
@@ -48,7 +47,7 @@ class Parts:
         if not self.checked:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._whole(self.folder / MANIFEST) as stream:
+            with whole_file(self.folder / MANIFEST) as stream:
                 stream.write(json.dumps({**self._description, "columns": list(columns)}, indent=1).encode())
         found = (re.fullmatch(r"part-(\d+)\.arrow", path.name) for path in self.folder.iterdir())
         return {int(match[1]) for match in found if match}
@@ -87,7 +86,7 @@ class Parts:
 
     def write(self, number: int, table: Any) -> None:
         """Keep the table of a chunk."""
-        with self._whole(self._path(number)) as stream, arrow().ipc.new_file(stream, table.schema) as writer:
+        with whole_file(self._path(number)) as stream, arrow().ipc.new_file(stream, table.schema) as writer:
             writer.write_table(table)
 
     @contextlib.contextmanager
@@ -96,7 +95,7 @@ class Parts:
         keep = {name: self._description[name] for name in ("key", "model", "options")}
         marked = schema.with_metadata({**(schema.metadata or {}), _METADATA: json.dumps(keep)})
         with (
-            self._whole(self.target) as stream,
+            whole_file(self.target, waiting=self.folder) as stream,
             arrow().parquet.ParquetWriter(stream, marked, compression="zstd") as writer,
         ):
             yield writer
@@ -115,16 +114,3 @@ class Parts:
         except (OSError, RecursionError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
-
-    @contextlib.contextmanager
-    def _whole(self, path: Path) -> Iterator[Any]:
-        """Open a file that takes its place whole or not at all; it waits among the parts."""
-        partial = self.folder / f"{uuid.uuid4().hex}.partial"
-        try:
-            with partial.open("wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)

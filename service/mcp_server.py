@@ -18,7 +18,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from hepagraph.inference.stopping import time_limit
-from hepagraph.ontology.errors import CaseError, HepagraphError, QueryError, printable
+from hepagraph.ontology.errors import CaseError, HepagraphError, QueryError, printable_lines
 from hepagraph.ontology.files import find_ontology
 from hepagraph.ontology.named_queries import read_query
 from hepagraph.service.logs import config, log_exception
@@ -130,7 +130,7 @@ def _tool(server: MCPServer[Any], title: str) -> Callable[[Callable[P, R]], Call
                     shown.append(f"and {len(error.problems) - len(shown)} more problems")
                 raise ToolError("\n".join(shown)) from None
             except HepagraphError as error:
-                raise ToolError("\n".join(map(printable, str(error).split("\n")))) from None
+                raise ToolError(printable_lines(str(error))) from None
             except Exception as error:
                 raise ToolError(_unexpected(error)) from None
 

@@ -10,7 +10,8 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from hepagraph.ontology.errors import CaseError, HepagraphError, printable
+from hepagraph.ontology.errors import CaseError, HepagraphError, printable_lines
+from hepagraph.ontology.whole_files import whole_file
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +53,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
             if len(error.problems) > len(shown):
                 click.echo(f"hepagraph: and {len(error.problems) - len(shown)} more problems", err=True)
         except HepagraphError as error:
-            click.echo("\n".join(map(printable, f"hepagraph: {error}".split("\n"))), err=True)
+            click.echo(printable_lines(f"hepagraph: {error}"), err=True)
         except UnicodeEncodeError as error:
             click.echo(f"hepagraph: {_unwritable(error)}", err=True)
         except BrokenPipeError:
@@ -76,12 +77,8 @@ def write_output(content: str | bytes, output: str | None) -> None:
     if output is None or output == "-":
         click.echo(content, nl=False)
         return
-    partial = Path(f"{output}.partial")
     try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        try:
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole_file(Path(output)) as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         raise HepagraphError(f"{output}: cannot be written: {error.strerror or error}") from None

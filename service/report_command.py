@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -151,7 +152,7 @@ def write_pages(pages: dict[str, str], folder: Path) -> None:
         if (folder / name).is_dir():
             raise HepagraphError(f"{folder / name}: cannot be written: it is a folder")
     new = not folder.exists()
-    partials = {folder / name: folder / f"{name}.partial" for name in pages}
+    partials = {folder / name: folder / f"{os.urandom(8).hex()}.partial" for name in pages}
     try:
         folder.mkdir(exist_ok=True)
         try:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hepagraph.inference.evaluation.metrics import Array, Index
-from hepagraph.kg.numbers import checked_number
-from hepagraph.kg.vocabulary import literal, nodes_of_kind
+from hepagraph.kg.vocabulary import literal, nodes_of_kind, number
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -62,17 +61,12 @@ def read_costly_errors(graph: nx.MultiDiGraph[str]) -> tuple[CostlyError, ...]:
             node,
             graph.nodes[node]["label"],
             literal(graph, node, "ofBehaviour"),
-            _number(graph, node, "believedBelow"),
+            number(graph, node, "believedBelow"),
             literal(graph, node, "calledBehaviour"),
-            _number(graph, node, "calledFrom"),
+            number(graph, node, "calledFrom"),
         )
         for node in nodes_of_kind(graph, "CostlyError")
     )
-
-
-def _number(graph: nx.MultiDiGraph[str], node: str, name: str) -> float | None:
-    value = literal(graph, node, name)
-    return None if value is None else checked_number(value, node, name)
 
 
 def count_errors(

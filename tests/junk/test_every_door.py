@@ -55,7 +55,7 @@ READERS = {
 }
 # Modules that read only what the package itself brings, wrote a moment before, or sends to itself.
 OWN = {
-    "inference/stored_writing.py",
+    "ontology/whole_files.py",
     "service/healthcare/cds.py",
     "service/healthcare/codes.py",
     "service/healthcare/dicom.py",
