@@ -113,8 +113,9 @@ def _one(
     def ask(case: Any) -> None:
         response = case.call(base_url=url, session=session, headers=HEADERS, timeout=120)
         counts[f"{operation.label} {response.status_code}"] += 1
+        judged = [check for check in checks if _sent_whole(case) or check.__name__ != "negative_data_rejection"]
         try:
-            case.validate_response(response, checks=checks, headers=HEADERS, transport_kwargs={"base_url": url})
+            case.validate_response(response, checks=judged, headers=HEADERS, transport_kwargs={"base_url": url})
         except FailureGroup as group:
             for failure in group.exceptions:
                 name = f"{operation.label}: {failure.title}"
@@ -126,6 +127,11 @@ def _one(
         ask()
     except hypothesis.errors.Unsatisfiable:
         print(f"{operation.label}: nothing {mode.value} can be made", file=sys.stderr)
+
+
+def _sent_whole(case: Any) -> bool:
+    """Return whether each parameter is sent: one that is an empty list is not, and may be all that is wrong."""
+    return all(value not in ([], {}) for value in (case.query or {}).values())
 
 
 def main() -> int:
